@@ -1,0 +1,43 @@
+"""The independent witness: it samples and enumerates what the paper describes, and knows none of its formulas."""
+
+from simulator.cases import CaseResult, measure_case
+from simulator.contracts import Array, Inputs, Noise
+from simulator.estimate import BatchMeans, Estimate
+from simulator.exact import (
+    Enumerated,
+    FiniteInputs,
+    MaskedPair,
+    enumerate_dropout,
+    enumerate_masked_pair,
+    one_hot_plus_shift,
+)
+from simulator.inputs import Equicorrelated, weights_with_cos2
+from simulator.layers import BatchNorm, Linear, ReLU
+from simulator.noise import Dropout, GaussianDropout, Uout
+from simulator.stack import Reading, Stack
+
+__all__ = [
+    "Array",
+    "BatchMeans",
+    "BatchNorm",
+    "CaseResult",
+    "Dropout",
+    "Enumerated",
+    "Equicorrelated",
+    "Estimate",
+    "FiniteInputs",
+    "GaussianDropout",
+    "Inputs",
+    "Linear",
+    "MaskedPair",
+    "Noise",
+    "ReLU",
+    "Reading",
+    "Stack",
+    "Uout",
+    "enumerate_dropout",
+    "enumerate_masked_pair",
+    "measure_case",
+    "one_hot_plus_shift",
+    "weights_with_cos2",
+]

@@ -1,0 +1,112 @@
+"""Cases (a) and (b) of Section 3: the variance that a Batch Normalization would see, in training and in test."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from simulator.contracts import Array, Inputs, Noise, refusal, whole
+from simulator.estimate import BatchMeans, Estimate
+
+Case: TypeAlias = Literal["a", "b"]
+
+# How many numbers of x are held at a time: 1 MB of doubles, which a core keeps in its cache (2^20 takes twice as long).
+CHUNK = 2**17
+
+
+@dataclass(frozen=True)
+class CaseResult:
+    """What a run has measured.
+
+    Attributes:
+        var_train: Var_Train(X), mean of unbiased batch variances with the noise on (the moving variance of Eq. 3).
+        var_test: Var_Test(X), the same with the noise off, on the same x.
+        shift: var_test / var_train (Eqs. 6 and 10).
+        n: how many samples of X stand behind each.
+    """
+
+    var_train: Estimate
+    var_test: Estimate
+    shift: Estimate
+    n: int
+
+
+def measure_case(  # noqa: PLR0913, PLR0917 (each argument is a part of the experiment)
+    case: Case,
+    inputs: Inputs,
+    noise: Noise,
+    weights: ArrayLike | None,
+    samples: int,
+    rng: np.random.Generator,
+    batch: int = 100,
+    progress: Callable[[CaseResult], None] | None = None,
+) -> CaseResult:
+    """Measure X = noise(x) (case a) or X = sum_i w_i noise(x)_i (case b) as the BN after it would.
+
+    Each batch of `batch` values gives one unbiased variance in training and one in test, on the same x, so that what
+    x contributes to both cancels in the shift. Batches are independent, and the standard errors are those of their
+    means. Memory is bounded, whatever `samples` is.
+
+    Args:
+        case: "a" or "b".
+        inputs: samples x: (n, 1) in case a, (n, d) in case b.
+        noise: anything with `train` and `test`.
+        weights: None in case a, w: (d,) in case b.
+        samples: how many values of X at least; rounded up to whole batches, 2 or more.
+        rng: draws x and the noise.
+        batch: values of X a batch, the m of Eq. 3.
+        progress: called now and then with the result so far.
+
+    Raises:
+        ValueError: if an argument lies outside of what is described above, or Var_Train comes out as 0.
+    """
+    w = _weights(case, weights)
+    m = whole("batch", batch, at_least=2)
+    missing = max(2, math.ceil(whole("samples", samples, at_least=1) / m))
+    stats = BatchMeans("var_train", "var_test", samples_per_batch=m)
+    while missing:
+        batches = min(missing, max(2, CHUNK // (m * len(w))))
+        values = _values(inputs, noise, w, batches * m, rng)
+        stats.add(values.reshape(2, batches, m).var(axis=2, ddof=1).T)
+        missing -= batches
+        if progress is not None and stats.batches >= 2:
+            progress(_result(stats))
+    return _result(stats)
+
+
+def _weights(case: Case, weights: ArrayLike | None) -> Array:
+    if case not in get_args(Case):
+        raise refusal("case", case, "must be a or b")
+    if case == "a":
+        if weights is not None:
+            raise ValueError("weights: must be None in case a, which has one unit")
+        return np.ones(1)
+    w = np.array(0 if weights is None else weights, dtype=np.float64)
+    if w.ndim != 1 or not np.isfinite(w).all() or not w.any():
+        raise ValueError("weights: must be finite numbers w: (d,), not all 0, in case b")
+    return w
+
+
+def _values(inputs: Inputs, noise: Noise, w: Array, n: int, rng: np.random.Generator) -> Array:
+    """Draw X: (2, n), in training and in test on the same x, holding about CHUNK numbers of x at a time."""
+    values = np.empty((2, n))
+    rows = max(1, CHUNK // len(w))
+    for start in range(0, n, rows):
+        x = inputs.sample(min(rows, n - start), rng)
+        if x.shape[1:] != w.shape:
+            raise refusal("inputs' d", x.shape[1:], f"must be {len(w)}, one for each weight (1 in case a)")
+        values[0, start : start + rows] = noise.train(x, rng) @ w
+        values[1, start : start + rows] = noise.test(x) @ w
+    return values
+
+
+def _result(stats: BatchMeans) -> CaseResult:
+    return CaseResult(
+        var_train=stats.mean("var_train"),
+        var_test=stats.mean("var_test"),
+        shift=stats.ratio("var_test", "var_train"),
+        n=stats.n,
+    )

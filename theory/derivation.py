@@ -1,0 +1,141 @@
+"""Derivations: chains of expressions whose every link is verified at the moment it is added."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from sympy import Dummy, Expr, S, sympify
+
+from theory.expectation import Axiom, reduce_moments
+from theory.sums import concrete, vanishes
+from theory.symbols import cos2, d, p, rho
+
+
+class DerivationError(Exception):
+    """A step does not follow from the one before it by what it cites."""
+
+
+# What the feasible domain says: each of these is nonnegative there, and certificates of inequalities are built of them.
+FEASIBLE: Mapping[Expr, str] = {
+    1 - p: "0 < p <= 1",
+    1 - cos2: "cos²θ <= 1, by Cauchy-Schwarz",
+    1 - rho: "rho <= 1",
+    1 + (d - 1) * rho: "-1/(d-1) <= rho: the variance of a sum is not negative",
+    d - 1: "d >= 1",
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One link: `relation` leads from the expression before to this one, for a reason, by the axioms cited."""
+
+    relation: str
+    expression: Expr
+    reason: str
+    axioms: tuple[Axiom, ...] = ()
+
+
+@dataclass(frozen=True)
+class Derivation:
+    """A start, the verified steps from it, and what the symbols stand for.
+
+    Attributes:
+        start: the expression that the derivation begins with.
+        steps: its links, in order.
+        where: what is known of symbols, used in every verification: a symbol's definition, or a condition such as
+            c = 0.
+        upper: the symbol of the number of terms; the derivation is also confirmed at concrete values of it.
+    """
+
+    start: Expr
+    steps: tuple[Step, ...] = ()
+    where: Mapping[Expr, Expr] = field(default_factory=dict)
+    upper: Expr = d
+
+    @property
+    def result(self) -> Expr:
+        """The expression that the derivation ends with."""
+        return self.steps[-1].expression if self.steps else self.start
+
+    @cached_property
+    def axioms(self) -> tuple[Axiom, ...]:
+        """Every axiom that some step cites."""
+        return tuple(dict.fromkeys(axiom for step in self.steps for axiom in step.axioms))
+
+    def equals(self, expression: Any, reason: str, *axioms: Axiom) -> "Derivation":
+        """Add a step that equals the one before it, by exactly these axioms: each of them is needed.
+
+        Raises:
+            DerivationError: where the two differ, or an axiom is cited that the step does not need.
+        """
+        expression = sympify(expression)
+        if not self._same(self.result, expression, axioms):
+            difference = self.residual(self.result, expression, axioms)
+            raise DerivationError(f"{reason}: {self.result} does not equal {expression}; they differ by {difference}")
+        for axiom in axioms:
+            if self._same(self.result, expression, tuple(other for other in axioms if other is not axiom)):
+                raise DerivationError(f"{reason}: the axiom '{axiom.name}' is cited but not needed")
+        return self._with(Step("=", expression, reason, axioms))
+
+    def at_least(self, bound: Any, reason: str, margin: Expr, *, strict: bool = False) -> "Derivation":
+        """Add a lower bound. `margin` is how far above it the expression lies, in a form that is visibly not negative.
+
+        Raises:
+            DerivationError: where `margin` is not the difference, or its sign cannot be read off.
+        """
+        return self._bounded(bound, reason, margin, strict=strict, sign=1)
+
+    def at_most(self, bound: Any, reason: str, margin: Expr, *, strict: bool = False) -> "Derivation":
+        """Add an upper bound; as `at_least`, with `margin` the distance below the bound."""
+        return self._bounded(bound, reason, margin, strict=strict, sign=-1)
+
+    def residual(self, left: Expr, right: Expr, axioms: tuple[Axiom, ...]) -> Expr:
+        """What is left of left - right when only these axioms are granted."""
+        return reduce_moments(self._meant(left - right), axioms)
+
+    def broken_by_dropping(self, axiom: Axiom) -> Expr | None:
+        """What start - result becomes without one axiom, or None where the derivation stands without it."""
+        kept = tuple(other for other in self.axioms if other is not axiom)
+        return None if self._same(self.start, self._equal_end, kept) else self.residual(
+            self.start, self._equal_end, kept
+        )
+
+    def confirmed_at(self, size: int) -> bool:
+        """Whether start = result as a polynomial identity with all sums written out for `size` terms."""
+        start, end = (concrete(self._meant(side), size, self.upper) for side in (self.start, self._equal_end))
+        return vanishes(reduce_moments(start, self.axioms) - reduce_moments(end, self.axioms))
+
+    @property
+    def _equal_end(self) -> Expr:
+        equal = [step.expression for step in self.steps if step.relation == "="]
+        return equal[-1] if equal else self.start
+
+    def _bounded(self, bound: Any, reason: str, margin: Expr, *, strict: bool, sign: int) -> "Derivation":
+        bound = sympify(bound)
+        if not vanishes(self._meant(sign * (self.result - bound) - margin)):
+            raise DerivationError(f"{reason}: {margin} is not the distance of {self.result} from {bound}")
+        if not _visibly_signed(margin, strict=strict):
+            raise DerivationError(f"{reason}: the sign of {margin} cannot be read off")
+        relation = {1: ">", -1: "<"}[sign] + ("" if strict else "=")
+        return self._with(Step(relation, bound, reason))
+
+    def _same(self, left: Expr, right: Expr, axioms: tuple[Axiom, ...]) -> bool:
+        left, right = (reduce_moments(self._meant(side), axioms) for side in (left, right))
+        return vanishes(left - right)
+
+    def _meant(self, expression: Expr) -> Expr:
+        return sympify(expression).subs(self.where)
+
+    def _with(self, step: Step) -> "Derivation":
+        return Derivation(self.start, (*self.steps, step), self.where, self.upper)
+
+
+def _visibly_signed(margin: Expr, *, strict: bool) -> bool:
+    """Whether sympy reads the sign off the margin, given the feasible domain (its edges excluded where strict)."""
+    facts = {
+        fact: Dummy(f"fact{number}", positive=strict or None, nonnegative=True)
+        for number, fact in enumerate(FEASIBLE)
+    }
+    known = margin.subs(facts)
+    return bool(known.is_positive if strict else known.is_nonnegative) or (known == S.Zero and not strict)

@@ -1,0 +1,151 @@
+"""Arguments of the formulas: what each stands for, and which values it may take (the feasible domain)."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from numbers import Rational as NumbersRational
+from typing import Any
+
+from sympy import Expr, Integer, Rational
+
+from theory import symbols as s
+from theory.expectation import E
+
+@dataclass(frozen=True)
+class Parameter:
+    """A named argument.
+
+    Attributes:
+        name: as users write it, `retain=0.5`.
+        symbol: what it replaces in a formula, or, for a vector, what its k-th entry replaces.
+        allowed: the domain, in one line.
+        admits: whether a number (each entry, for a vector) lies in the domain.
+    """
+
+    name: str
+    symbol: Expr | Callable[[int], Expr]
+    allowed: str
+    admits: Callable[[Any], bool]
+    whole: bool = False
+
+    @property
+    def is_vector(self) -> bool:
+        """Whether the argument is a list of numbers, one for each input."""
+        return not isinstance(self.symbol, Expr)
+
+    def read(self, value: Any) -> Any:
+        """The value as exact numbers: decimals mean what they say, 0.1 is 1/10.
+
+        Raises:
+            ValueError: where the value is not a number or lies outside the domain.
+        """
+        if self.is_vector:
+            entries = value.split(",") if isinstance(value, str) else list(value)
+            if not entries:
+                raise ValueError(f"{self.name} is empty: {self.allowed}")
+            return tuple(self._read_number(entry) for entry in entries)
+        return self._read_number(value)
+
+    def _read_number(self, value: Any) -> Rational:
+        number = _exact(self.name, value)
+        if (self.whole and number.q != 1) or not self.admits(number):
+            raise ValueError(f"{self.name} = {value}: {self.allowed}")
+        return number
+
+    def replacements(self, value: Any) -> dict[Expr, Expr]:
+        """What `value` puts in place of the symbols of a formula."""
+        if isinstance(self.symbol, Expr):
+            return {self.symbol: value}
+        return {self.symbol(index): entry for index, entry in enumerate(value, start=1)}
+
+
+def _exact(name: str, value: Any) -> Rational:
+    if isinstance(value, Rational | Fraction | NumbersRational):
+        return Rational(value.numerator, value.denominator)
+    try:
+        fraction = Fraction(str(value).strip())
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"{name} = {value}: must be a finite number") from None
+    return Rational(fraction.numerator, fraction.denominator)
+
+
+def _scalar(name: str, symbol: Expr, allowed: str, admits: Callable[[Any], bool] = lambda _: True) -> Parameter:
+    return Parameter(name, symbol, f"must be {allowed}", admits)
+
+
+def _count(name: str, symbol: Expr, least: int) -> Parameter:
+    return Parameter(name, symbol, f"must be a whole number >= {least}", lambda value: value >= least, whole=True)
+
+
+def _vector(name: str, symbol: Callable[[int], Expr], allowed: str, admits: Callable[[Any], bool]) -> Parameter:
+    return Parameter(name, symbol, f"must be {allowed}, separated by commas", admits)
+
+
+RETAIN = _scalar("retain", s.p, "0 < retain <= 1", lambda value: 0 < value <= 1)
+C = _scalar("c", s.c, "a finite number")
+V = _scalar("v", s.v, "a finite number > 0", lambda value: value > 0)
+RHO = _scalar("rho", s.rho, "-1/(d-1) <= rho <= 1", lambda value: -1 <= value <= 1)
+RHO_AX = _scalar("rho_ax", s.rho_ax, "-1/(d-1) <= rho_ax <= 1", lambda value: -1 <= value <= 1)
+D = _count("d", s.d, 1)
+M = _count("m", s.m, 2)
+DEPTH = _count("depth", s.depth, 1)
+COS2 = _scalar("cos2", s.cos2, "0 <= cos2 <= 1", lambda value: 0 <= value <= 1)
+BETA = _scalar("beta", s.beta, "0 <= beta <= 1", lambda value: 0 <= value <= 1)
+SIGMA = _scalar("sigma", s.sigma, "a finite number >= 0", lambda value: value >= 0)
+NOISE_VAR = _scalar("noise_var", s.s2, "a finite number >= 0", lambda value: value >= 0)
+EPS = _scalar("eps", s.eps, "a finite number >= 0", lambda value: value >= 0)
+BIT = _scalar("a", s.a[s.k], "0 or 1", lambda value: value in (0, 1))
+X = _scalar("x", s.x[s.k], "a finite number")
+MU = _scalar("mu", s.mu, "a finite number")
+BATCH_VAR = _scalar("batch_var", s.batch_var, "a finite number >= 0", lambda value: value >= 0)
+MOVING_MEAN = _scalar("moving_mean", s.moving_mean, "a finite number")
+MOVING_VAR = _scalar("moving_var", s.moving_var, "a finite number >= 0", lambda value: value >= 0)
+VAR_TEST = _scalar("var_test", s.var_test, "a finite number >= 0", lambda value: value >= 0)
+SHIFT = _scalar("shift", s.shift, "0 < shift <= 1", lambda value: 0 < value <= 1)
+TEST_MEAN = _scalar("mean", s.test_mean, "a finite number")
+TEST_VARIANCE = _scalar("variance", s.test_variance, "a finite number > 0", lambda value: value > 0)
+WEIGHTS = _vector("w", lambda index: s.w[index], "finite numbers, not all of them 0", lambda _: True)
+SECOND_MOMENTS = _vector(
+    "second_moments", lambda index: E(s.x[index] ** 2), "finite numbers >= 0", lambda value: value >= 0
+)
+GROUP_SECOND_MOMENTS = _vector(
+    "second_moments", lambda index: E(s.y[index] ** 2), "finite numbers >= 0", lambda value: value >= 0
+)
+
+
+def check_together(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Enforce what concerns several arguments at once, and return the values.
+
+    A correlation that equals the bound -1/(d-1) as a double is taken to be the bound.
+
+    Raises:
+        ValueError: where the values cannot occur together.
+    """
+    checked = dict(values)
+    lengths = {name: len(value) for name, value in values.items() if isinstance(value, tuple)}
+    if len(set(lengths.values())) > 1:
+        raise ValueError("different lengths: " + ", ".join(f"{name} has {size}" for name, size in lengths.items()))
+    if "w" in values and not any(values["w"]):
+        raise ValueError(f"w = {', '.join(map(str, values['w']))}: {WEIGHTS.allowed}")
+    width = int(values["d"]) if "d" in values else next(iter(lengths.values()), None)
+    for name in ("rho", "rho_ax"):
+        if name in values and width is not None:
+            checked[name] = _feasible_correlation(name, values[name], width)
+    if width == 1 and values.get("cos2", 1) != 1:
+        raise ValueError(f"cos2 = {values['cos2']}: must be 1 at d = 1, where w and (1) are parallel")
+    return checked
+
+
+def _feasible_correlation(name: str, value: Rational, width: int) -> Rational:
+    bound = Rational(-1, max(width - 1, 1))
+    if float(value) < float(bound):
+        raise ValueError(
+            f"{name} = {float(value)!r}: must be >= -1/(d-1) = {float(bound):.6g} at d = {width}; "
+            "below it no random vector has this common correlation"
+        )
+    return max(value, bound)
+
+
+def size_of(values: Mapping[str, Any]) -> Integer | None:
+    """The number of terms that the vectors among the values have, if there are any."""
+    return next((Integer(len(value)) for value in values.values() if isinstance(value, tuple)), None)

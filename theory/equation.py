@@ -1,0 +1,116 @@
+"""An equation of the paper, or beyond it: its statement, why it is true, what it needs, and its value."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from sympy import Eq, Expr, nan, oo, zoo
+
+from theory.derivation import Derivation, DerivationError
+from theory.domain import Parameter, check_together, size_of
+from theory.expectation import Axiom
+from theory.printing import as_latex, as_mathml, as_text
+from theory.sums import concrete, vanishes
+
+CONFIRMED_AT = (2, 3, 5, 8)
+
+
+@dataclass(frozen=True)
+class Equation:
+    """One equation.
+
+    Attributes:
+        name: "eq10"; the key in EQUATIONS.
+        title: what it says, in a few words.
+        source: where in the paper it stands, or that it does not.
+        statement: sympy's Eq; the right side is what `evaluate` computes.
+        parameters: the arguments that the right side depends on.
+        conditions: what must hold, beside the domains of the arguments and the axioms cited.
+        derivation: from the left side's definition to the right side, every step verified.
+        defines: True where the statement is a definition, and the derivation shows what follows from it instead.
+    """
+
+    name: str
+    title: str
+    source: str
+    statement: Eq
+    parameters: tuple[Parameter, ...]
+    derivation: Derivation
+    conditions: tuple[str, ...] = ()
+    defines: bool = False
+
+    def __post_init__(self) -> None:
+        """Hold the statement against the derivation, and confirm it with all sums written out.
+
+        Raises:
+            DerivationError: where they do not agree.
+        """
+        if not self.defines and not vanishes(self.formula - self.derivation._equal_end):
+            raise DerivationError(f"{self.name}: derived {self.derivation._equal_end}, but it states {self.formula}")
+        for size in CONFIRMED_AT:
+            if not self.derivation.confirmed_at(size):
+                raise DerivationError(f"{self.name}: not an identity at {self.derivation.upper} = {size}")
+
+    @property
+    def formula(self) -> Expr:
+        """The right side of the statement."""
+        return self.statement.rhs
+
+    @cached_property
+    def needs(self) -> Mapping[Axiom, Expr]:
+        """Each axiom without which the equation breaks, and what then is left of start - result."""
+        broken = ((axiom, self.derivation.broken_by_dropping(axiom)) for axiom in self.derivation.axioms)
+        return {axiom: residual for axiom, residual in broken if residual is not None}
+
+    def exact(self, **values: Any) -> Expr:
+        """The right side at these values, as an exact number.
+
+        Floats and strings mean the decimal that they print as: 0.1 is 1/10.
+
+        Raises:
+            ValueError: for an unknown, missing or out-of-domain value, in one line that names it.
+        """
+        read = check_together(self._read(values))
+        size = size_of(read)
+        formula = self.formula if size is None else concrete(self.formula, int(size), self.derivation.upper)
+        replaced = {old: new for parameter in self.parameters
+                    for old, new in parameter.replacements(read[parameter.name]).items()}
+        value = formula.subs(replaced)
+        if value.has(nan, zoo, oo):
+            raise ValueError(f"{self.name}: 0/0 or 1/0 at {', '.join(f'{k} = {values[k]}' for k in values)}")
+        return value
+
+    def evaluate(self, **values: Any) -> float:
+        """The right side at these values, rounded once, to the nearest double.
+
+        Raises:
+            ValueError: for an unknown, missing or out-of-domain value, in one line that names it.
+        """
+        return float(self.exact(**values).evalf(40))
+
+    def _read(self, values: Mapping[str, Any]) -> dict[str, Any]:
+        names = [parameter.name for parameter in self.parameters]
+        takes = f"it takes {', '.join(names)}" if names else "it takes no values"
+        unknown = [name for name in values if name not in names]
+        if unknown:
+            raise ValueError(f"{self.name} does not take {unknown[0]}: {takes}")
+        missing = [name for name in names if name not in values]
+        if missing:
+            raise ValueError(f"{self.name} needs {missing[0]}: {takes}")
+        return {parameter.name: parameter.read(values[parameter.name]) for parameter in self.parameters}
+
+    def text(self) -> str:
+        """The statement in one line of Unicode."""
+        return as_text(self.statement)
+
+    def latex(self) -> str:
+        """The statement in LaTeX, without delimiters."""
+        return as_latex(self.statement)
+
+    def mathml(self) -> str:
+        """The statement as MathML."""
+        return as_mathml(self.latex())
+
+    def _repr_latex_(self) -> str:
+        return f"$\\displaystyle {self.latex()}$"

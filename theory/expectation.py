@@ -1,0 +1,214 @@
+"""The expectation functional, and the axioms by which it can be evaluated.
+
+Expectation is linear. Everything else that a derivation uses about random quantities is an axiom with a name, so
+that it can be cited, and taken away: without its axiom a moment stays an unknown symbol E[...].
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, cast
+
+from sympy import Add, Dummy, Expr, Function, Indexed, Integer, Mul, expand, integrate, oo
+from sympy.stats import Normal, density
+
+from theory.sums import PairSum, normal, product_of_sums, sum_factors, total
+from theory.symbols import INPUTS, NOISES, RANDOM, a, beta, c, i, n, p, r, rho, s2, sigma, v, x
+
+
+class _Bracketed(Function):
+    """A functional of random quantities, printed with square brackets and left unevaluated."""
+
+    is_real = True
+    symbol = ""
+
+    def _latex(self, printer: Any) -> str:
+        inside = ", ".join(printer._print(argument) for argument in self.args)
+        return rf"\mathrm{{{self.symbol}}}\left[{inside}\right]"
+
+    def _pretty(self, printer: Any) -> Any:
+        from sympy.printing.pretty.stringpict import prettyForm
+
+        inside = printer._print_seq(self.args, "[", "]", delimiter=", ")
+        return prettyForm(*inside.left(self.symbol), binding=prettyForm.ATOM)
+
+
+class E(_Bracketed):
+    """E[X], the expectation."""
+
+    symbol = "E"
+
+
+class Var(_Bracketed):
+    """Var[X] = E[X^2] - E[X]^2."""
+
+    symbol = "Var"
+
+
+class Cov(_Bracketed):
+    """Cov[X, Y] = E[X Y] - E[X] E[Y]."""
+
+    symbol = "Cov"
+
+
+@dataclass(frozen=True)
+class Axiom:
+    """One assumption on the random quantities.
+
+    Attributes:
+        name: by which derivations cite it.
+        says: the assumption, in words and symbols.
+        rewrite: takes the monomial inside E[...] to what the assumption says of its expectation, or None where the
+            assumption does not apply.
+    """
+
+    name: str
+    says: str
+    rewrite: Callable[[Expr], Expr | None] = field(repr=False)
+
+
+def reduce_moments(expression: Expr, axioms: Iterable[Axiom]) -> Expr:
+    """The normal form of an expression after every E, Var and Cov in it has been evaluated as far as axioms allow."""
+    granted = tuple(axioms)
+    expression = expression.replace(Var, lambda X: E(X**2) - E(X) ** 2)
+    expression = expression.replace(Cov, lambda X, Y: E(X * Y) - E(X) * E(Y))
+    return normal(expression.replace(E, lambda inside: _linear(inside, granted)))
+
+
+def _linear(inside: Expr, axioms: tuple[Axiom, ...]) -> Expr:
+    return Add(*(_of_term(cast(Expr, term), axioms) for term in Add.make_args(expand(inside))))
+
+
+def _of_term(term: Expr, axioms: tuple[Axiom, ...]) -> Expr:
+    constant, random = term.as_independent(*RANDOM, as_Add=False)
+    sums, factor = sum_factors(cast(Expr, random))
+    if isinstance(factor, PairSum):
+        return constant * PairSum(_linear(factor.summand, axioms), factor.upper)
+    if not sums:
+        return constant * _moment(cast(Expr, random), axioms)
+    if len(sums) == 1:
+        index, _, upper = sums[0].limits[0]
+        return constant * total(_linear(factor * sums[0].function, axioms), upper, index)
+    if len(sums) > 2:
+        raise ValueError(f"E of a product of {len(sums)} sums: at most 2 are supported")
+    return constant * _linear(product_of_sums(sums[0], sums[1], factor), axioms)
+
+
+@lru_cache(maxsize=None)
+def _moment(monomial: Expr, axioms: tuple[Axiom, ...]) -> Expr:
+    """E of a product of powers of random quantities; an unknown E[...] where no axiom applies."""
+    if monomial == 1:
+        return Integer(1)
+    for axiom in axioms:
+        known = axiom.rewrite(monomial)
+        if known is not None:
+            return known.replace(E, lambda inside: _linear(inside, axioms))
+    return cast(Expr, E(monomial))
+
+
+def _label(factor: Expr) -> Expr:
+    base = factor.as_base_exp()[0]
+    return base.base.label if isinstance(base, Indexed) else base
+
+
+def _powers(monomial: Expr) -> list[tuple[Expr, Expr, Expr]]:
+    """Each factor of a monomial as (label, base, exponent): a_i^2 x_i gives (a, a_i, 2), (x, x_i, 1)."""
+    factors = [cast(Expr, factor) for factor in Mul.make_args(monomial)]
+    return [(_label(factor), *factor.as_base_exp()) for factor in factors]
+
+
+def _noise_and_inputs(monomial: Expr) -> Expr | None:
+    noise = Mul(*(base**power for label, base, power in _powers(monomial) if label in NOISES))
+    return None if 1 in (noise, monomial / noise) else E(noise) * E(monomial / noise)
+
+
+def _apart(family: frozenset[Any]) -> Callable[[Expr], Expr | None]:
+    """Distinct members of a family are independent: the expectation of their product is the product of theirs."""
+
+    def rewrite(monomial: Expr) -> Expr | None:
+        powers = _powers(monomial)
+        if len(powers) < 2 or not all(label in family for label, _, _ in powers):
+            return None
+        return Mul(*(E(base**power) for _, base, power in powers))
+
+    return rewrite
+
+
+def _bits(monomial: Expr) -> Expr | None:
+    lowered = Mul(*(base if label == a.label else base**power for label, base, power in _powers(monomial)))
+    return None if lowered == monomial else E(lowered)
+
+
+def _power_is(variable: Any, exponent: int, value: Any) -> Callable[[Expr], Expr | None]:
+    def rewrite(monomial: Expr) -> Expr | None:
+        matches = [(label, power) for label, _, power in _powers(monomial)] == [(variable.label, exponent)]
+        return value if matches else None
+
+    return rewrite
+
+
+def _pair_is(variable: Any, value: Any) -> Callable[[Expr], Expr | None]:
+    def rewrite(monomial: Expr) -> Expr | None:
+        matches = [(label, power) for label, _, power in _powers(monomial)] == [(variable.label, 1)] * 2
+        return value if matches else None
+
+    return rewrite
+
+
+def _moments_of(variable: Any, law: Callable[[Any], Expr], low: Expr, high: Expr) -> Callable[[Expr], Expr | None]:
+    """Every power of the variable integrates against its density."""
+
+    def rewrite(monomial: Expr) -> Expr | None:
+        ((label, _, power), *others) = _powers(monomial)
+        if others or label != variable.label:
+            return None
+        t = Dummy("t", real=True)
+        return cast(Expr, integrate(t**power * law(t), (t, low, high)))
+
+    return rewrite
+
+
+def _normal_density(t: Expr) -> Expr:
+    deviation = Dummy("deviation", positive=True)
+    return density(Normal("r", 0, deviation))(t).subs(deviation, sigma_positive)
+
+
+sigma_positive = Dummy("σ", positive=True)
+
+
+def _gaussian(monomial: Expr) -> Expr | None:
+    known = _moments_of(r, _normal_density, -oo, oo)(monomial)
+    return None if known is None else known.subs(sigma_positive, sigma)
+
+
+BITS = Axiom("bits", "a_i is 0 or 1, so a_i^k = a_i", _bits)
+RETAIN = Axiom("retain", "E[a_i] = p", _power_is(a, 1, p))
+INDEPENDENT = Axiom("noise apart from inputs", "the noise is independent of the inputs", _noise_and_inputs)
+MASKS_APART = Axiom("noises apart", "the noises of different inputs are independent", _apart(NOISES))
+UNIT_MEAN = Axiom("unit mean", "E[n_i] = 1", _power_is(n, 1, Integer(1)))
+NOISE_VARIANCE = Axiom("noise variance", "E[n_i^2] = 1 + s^2", _power_is(n, 2, 1 + s2))
+UNIFORM = Axiom("uniform", "r_i ~ U(-beta, beta)", _moments_of(r, lambda _: 1 / (2 * beta), -beta, beta))
+GAUSSIAN = Axiom("gaussian", "r_i ~ N(0, sigma^2)", _gaussian)
+MEAN = Axiom("common mean", "E[x_i] = c", _power_is(x, 1, c))
+VARIANCE = Axiom("common variance", "Var(x_i) = v, so E[x_i^2] = c^2 + v", _power_is(x, 2, c**2 + v))
+CORRELATION = Axiom("common correlation", "E[x_i x_j] = c^2 + rho v for i != j", _pair_is(x, c**2 + rho * v))
+SAMPLES_APART = Axiom("samples apart", "x_i is independent of x_j for i != j", _apart(INPUTS))
+
+AXIOMS = (
+    BITS,
+    RETAIN,
+    INDEPENDENT,
+    MASKS_APART,
+    UNIT_MEAN,
+    NOISE_VARIANCE,
+    UNIFORM,
+    GAUSSIAN,
+    MEAN,
+    VARIANCE,
+    CORRELATION,
+    SAMPLES_APART,
+)
+INPUT_AXIOMS = (MEAN, VARIANCE, CORRELATION)
+DROPOUT_AXIOMS = (BITS, RETAIN, INDEPENDENT, MASKS_APART)
+
+__all__ = ["AXIOMS", "Axiom", "Cov", "E", "Var", "i", "reduce_moments"]

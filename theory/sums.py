@@ -1,0 +1,152 @@
+"""Sums over a symbolic number of terms, and the normal form in which two of them can be compared."""
+
+from functools import reduce
+from operator import mul
+from typing import Any, cast
+
+from sympy import QQ, Add, Dummy, Expr, Integer, Mul, Pow, Sum, expand, ring, together
+
+from theory.symbols import i, j
+
+
+class PairSum(Expr):
+    """Sum over all ordered pairs of distinct indices, sum_i sum_{j != i} f(i, j), as in Eqs. 7 and 8.
+
+    Arguments: the summand (it may use the indices i and j of `theory.symbols`) and the upper limit.
+    """
+
+    is_commutative = True
+    is_real = True
+
+    @property
+    def summand(self) -> Expr:
+        """The term f(i, j)."""
+        return cast(Expr, self.args[0])
+
+    @property
+    def upper(self) -> Expr:
+        """The number of values that each index takes."""
+        return cast(Expr, self.args[1])
+
+    @property
+    def free_symbols(self) -> set[Any]:
+        """The indices are bound: what is left is free."""
+        return (self.summand.free_symbols | self.upper.free_symbols) - {i, j}
+
+    def _latex(self, printer: Any) -> str:
+        return rf"\sum_{{i=1}}^{{{printer._print(self.upper)}}}\sum_{{j \neq i}} {printer._print(self.summand)}"
+
+    def _pretty(self, printer: Any) -> Any:
+        from sympy.printing.pretty.stringpict import prettyForm
+
+        inner = printer._print(self.summand)
+        if self.summand.is_Add:
+            inner = prettyForm(*inner.parens())
+        return prettyForm(*inner.left("∑ᵢ∑ⱼ≠ᵢ "), binding=prettyForm.MUL)
+
+    def _sympystr(self, printer: Any) -> str:
+        return f"PairSum({printer._print(self.summand)})"
+
+
+def total(summand: Any, upper: Expr, index: Expr = i) -> Expr:
+    """sum_{index=1}^{upper} summand, unevaluated."""
+    return cast(Expr, Sum(summand, (index, 1, upper)))
+
+
+def product_of_sums(left: Sum, right: Sum, factor: Expr) -> Expr:
+    """factor * sum_i f_i * sum_i g_i, split into its diagonal and its pairs: the first step of Eqs. 7 and 8."""
+    (index, _, upper), f = left.limits[0], left.function.subs(left.limits[0][0], i)
+    g = right.function.subs(right.limits[0][0], index).subs(index, i)
+    return total(factor * f * g, upper) + cast(Expr, PairSum(factor * f * g.subs(i, j), upper))
+
+
+def concrete(expression: Expr, size: int, upper: Expr) -> Expr:
+    """The expression with every sum up to `upper` written out, and `upper` replaced by the number `size`."""
+
+    def written_sum(node: Sum) -> Expr:
+        index, low, high = node.limits[0]
+        if high != upper:
+            return node
+        return Add(*(node.function.subs(index, number) for number in range(int(low), size + 1)))
+
+    def written_pairs(node: PairSum) -> Expr:
+        pairs = ((one, two) for one in range(1, size + 1) for two in range(1, size + 1) if one != two)
+        return Add(*(node.summand.subs({i: one, j: two}, simultaneous=True) for one, two in pairs))
+
+    expression = expression.replace(lambda node: isinstance(node, PairSum), written_pairs)
+    return expression.replace(lambda node: isinstance(node, Sum), written_sum).subs(upper, Integer(size))
+
+
+def normal(expression: Expr) -> Expr:
+    """A form in which equal sums look equal: expanded inside, constants outside, pairs as products of sums."""
+    expression = expression.replace(lambda node: isinstance(node, Sum), _normal_sum)
+    return expression.replace(lambda node: isinstance(node, PairSum), _normal_pairs)
+
+
+def vanishes(expression: Expr) -> bool:
+    """Whether the expression is zero as a rational function of its symbols, sums and moments."""
+    numerator = normal(together(normal(expression)).as_numer_denom()[0])
+    unknowns = {atom: Dummy(str(number)) for number, atom in enumerate(sorted(_unknowns(numerator), key=str))}
+    if not unknowns:
+        return numerator == 0
+    polynomials, *_ = ring(list(unknowns.values()), QQ)
+    return not polynomials.from_expr(numerator.xreplace(unknowns))
+
+
+def _unknowns(expression: Expr) -> set[Expr]:
+    """The largest parts of an expression that are not themselves sums, products or whole powers of others."""
+    if expression.is_Add or expression.is_Mul or (expression.is_Pow and expression.exp.is_Integer):
+        return set().union(*(_unknowns(part) for part in expression.args))
+    return set() if expression.is_number else {expression}
+
+
+def _normal_sum(node: Sum) -> Expr:
+    index, _, upper = node.limits[-1]
+    inner = node.function if len(node.limits) == 1 else Sum(node.function, *node.limits[:-1])
+    return Add(*(_pulled_out(term, index, upper) for term in Add.make_args(expand(inner))))
+
+
+def _pulled_out(term: Expr, index: Expr, upper: Expr) -> Expr:
+    constant, rest = term.as_independent(index, as_Add=False)
+    if rest == 1:
+        return constant * upper
+    nested = [factor for factor in Mul.make_args(rest) if isinstance(factor, Sum)]
+    if len(nested) == 1:
+        return constant * _merged(cast(Expr, rest / nested[0]), nested[0], (index, Integer(1), upper))
+    canonical = index if index.name != "j" else i
+    return constant * Sum(rest.subs(index, canonical), (canonical, 1, upper))
+
+
+def _merged(factor: Expr, inner: Sum, outer: tuple[Expr, Expr, Expr]) -> Expr:
+    """Nested finite sums commute: put their limits into one alphabetical list."""
+    limits = sorted([*inner.limits, outer], key=lambda limit: str(limit[0]))
+    return Sum(expand(factor * inner.function), *limits)
+
+
+def _normal_pairs(node: PairSum) -> Expr:
+    return Add(*(_separated(term, node.upper) for term in Add.make_args(expand(node.summand))))
+
+
+def _separated(term: Expr, upper: Expr) -> Expr:
+    """sum_{j != i} g_i h_j = sum_i g_i sum_j h_j - sum_i g_i h_i; a term that does not factor stays a pair sum."""
+    constant, rest = term.as_independent(i, j, as_Add=False)
+    both = [f for f in Mul.make_args(rest) if f.has(i) and f.has(j)]
+    if both:
+        return constant * cast(Expr, PairSum(rest, upper))
+    g = reduce(mul, (f for f in Mul.make_args(rest) if f.has(i)), Integer(1))
+    h = reduce(mul, (f for f in Mul.make_args(rest) if f.has(j)), Integer(1)).subs(j, i)
+    parts = normal(total(g, upper)) * normal(total(h, upper)) - normal(total(g * h, upper))
+    return constant * parts
+
+
+def sum_factors(expression: Expr) -> tuple[list[Sum], Expr]:
+    """The sums among the factors of a product (a square counts twice), and the product of the other factors."""
+    sums: list[Sum] = []
+    others: list[Expr] = []
+    for factor in Mul.make_args(expression):
+        base, exponent = factor.as_base_exp()
+        if isinstance(base, Sum) and isinstance(factor, Pow | Sum) and exponent in (1, 2):
+            sums += [base] * int(exponent)
+        else:
+            others.append(cast(Expr, factor))
+    return sums, Mul(*others)
