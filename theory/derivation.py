@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from sympy import Dummy, Expr, S, sympify
+from sympy import Dummy, Expr, factor, sympify
 
 from theory.expectation import Axiom, reduce_moments
 from theory.sums import concrete, vanishes
@@ -78,64 +78,75 @@ class Derivation:
                 raise DerivationError(f"{reason}: the axiom '{axiom.name}' is cited but not needed")
         return self._with(Step("=", expression, reason, axioms))
 
-    def at_least(self, bound: Any, reason: str, margin: Expr, *, strict: bool = False) -> "Derivation":
-        """Add a lower bound. `margin` is how far above it the expression lies, in a form that is visibly not negative.
+    def at_least(self, bound: Any, reason: str, margin: Expr, positive: tuple[Expr, ...] = ()) -> "Derivation":
+        """Add a lower bound, strict where the margin is positive.
+
+        Args:
+            bound: what the expression is not below.
+            reason: in words.
+            margin: how far above the bound it lies, in a form whose sign can be read off in the feasible domain.
+            positive: what is taken to be positive beyond that: 1 - p where Dropout is on.
 
         Raises:
             DerivationError: where `margin` is not the difference, or its sign cannot be read off.
         """
-        return self._bounded(bound, reason, margin, strict=strict, sign=1)
+        return self._bounded(bound, reason, margin, positive, sign=1)
 
-    def at_most(self, bound: Any, reason: str, margin: Expr, *, strict: bool = False) -> "Derivation":
+    def at_most(self, bound: Any, reason: str, margin: Expr, positive: tuple[Expr, ...] = ()) -> "Derivation":
         """Add an upper bound; as `at_least`, with `margin` the distance below the bound."""
-        return self._bounded(bound, reason, margin, strict=strict, sign=-1)
+        return self._bounded(bound, reason, margin, positive, sign=-1)
 
     def residual(self, left: Expr, right: Expr, axioms: tuple[Axiom, ...]) -> Expr:
         """What is left of left - right when only these axioms are granted."""
-        return reduce_moments(self._meant(left - right), axioms)
+        return factor(self._reduced(left - right, axioms))
 
     def broken_by_dropping(self, axiom: Axiom) -> Expr | None:
         """What start - result becomes without one axiom, or None where the derivation stands without it."""
         kept = tuple(other for other in self.axioms if other is not axiom)
-        return None if self._same(self.start, self._equal_end, kept) else self.residual(
-            self.start, self._equal_end, kept
+        return None if self._same(self.start, self.equal_end, kept) else self.residual(
+            self.start, self.equal_end, kept
         )
 
     def confirmed_at(self, size: int) -> bool:
         """Whether start = result as a polynomial identity with all sums written out for `size` terms."""
-        start, end = (concrete(self._meant(side), size, self.upper) for side in (self.start, self._equal_end))
-        return vanishes(reduce_moments(start, self.axioms) - reduce_moments(end, self.axioms))
+        start, end = (concrete(self._meant(side), size, self.upper) for side in (self.start, self.equal_end))
+        where = {symbol: concrete(meaning, size, self.upper) for symbol, meaning in self.where.items()}
+        return Derivation(start, where=where)._same(start, end, self.axioms)
 
     @property
-    def _equal_end(self) -> Expr:
+    def equal_end(self) -> Expr:
+        """The last expression that equals the start; bounds may follow it."""
         equal = [step.expression for step in self.steps if step.relation == "="]
         return equal[-1] if equal else self.start
 
-    def _bounded(self, bound: Any, reason: str, margin: Expr, *, strict: bool, sign: int) -> "Derivation":
+    def _bounded(
+        self, bound: Any, reason: str, margin: Expr, positive: tuple[Expr, ...], *, sign: int
+    ) -> "Derivation":
         bound = sympify(bound)
         if not vanishes(self._meant(sign * (self.result - bound) - margin)):
             raise DerivationError(f"{reason}: {margin} is not the distance of {self.result} from {bound}")
-        if not _visibly_signed(margin, strict=strict):
+        strict, weak = _visible_sign(margin, positive)
+        if not (strict or weak):
             raise DerivationError(f"{reason}: the sign of {margin} cannot be read off")
         relation = {1: ">", -1: "<"}[sign] + ("" if strict else "=")
         return self._with(Step(relation, bound, reason))
 
     def _same(self, left: Expr, right: Expr, axioms: tuple[Axiom, ...]) -> bool:
-        left, right = (reduce_moments(self._meant(side), axioms) for side in (left, right))
-        return vanishes(left - right)
+        return vanishes(self._reduced(left, axioms) - self._reduced(right, axioms))
+
+    def _reduced(self, expression: Expr, axioms: tuple[Axiom, ...]) -> Expr:
+        return self._meant(reduce_moments(self._meant(expression), axioms))
 
     def _meant(self, expression: Expr) -> Expr:
-        return sympify(expression).subs(self.where)
+        return sympify(expression).subs(self.where) if self.where else expression
 
     def _with(self, step: Step) -> "Derivation":
         return Derivation(self.start, (*self.steps, step), self.where, self.upper)
 
 
-def _visibly_signed(margin: Expr, *, strict: bool) -> bool:
-    """Whether sympy reads the sign off the margin, given the feasible domain (its edges excluded where strict)."""
-    facts = {
-        fact: Dummy(f"fact{number}", positive=strict or None, nonnegative=True)
-        for number, fact in enumerate(FEASIBLE)
-    }
+def _visible_sign(margin: Expr, positive: tuple[Expr, ...]) -> tuple[bool, bool]:
+    """Whether sympy reads (> 0, >= 0) off the margin, given the feasible domain and what is taken to be positive."""
+    facts = {fact: Dummy(f"fact{number}", nonnegative=True) for number, fact in enumerate(FEASIBLE)}
+    facts |= {fact: Dummy(f"positive{number}", positive=True) for number, fact in enumerate(positive)}
     known = margin.subs(facts)
-    return bool(known.is_positive if strict else known.is_nonnegative) or (known == S.Zero and not strict)
+    return known.is_positive is True, known.is_nonnegative is True

@@ -102,8 +102,9 @@ MOVING_MEAN = _scalar("moving_mean", s.moving_mean, "a finite number")
 MOVING_VAR = _scalar("moving_var", s.moving_var, "a finite number >= 0", lambda value: value >= 0)
 VAR_TEST = _scalar("var_test", s.var_test, "a finite number >= 0", lambda value: value >= 0)
 SHIFT = _scalar("shift", s.shift, "0 < shift <= 1", lambda value: 0 < value <= 1)
-TEST_MEAN = _scalar("mean", s.test_mean, "a finite number")
-TEST_VARIANCE = _scalar("variance", s.test_variance, "a finite number > 0", lambda value: value > 0)
+DRIFT = _scalar("drift", s.drift, "a finite number")
+SPREAD = _scalar("spread", s.spread, "a finite number > 0", lambda value: value > 0)
+WIDTH = _scalar("d_cos2", s.width, "a finite number > 0", lambda value: value > 0)
 WEIGHTS = _vector("w", lambda index: s.w[index], "finite numbers, not all of them 0", lambda _: True)
 SECOND_MOMENTS = _vector(
     "second_moments", lambda index: E(s.x[index] ** 2), "finite numbers >= 0", lambda value: value >= 0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from sympy import Eq, Expr, nan, oo, zoo
+from sympy import Eq, Expr, Sum, nan, oo, zoo
 
 from theory.derivation import Derivation, DerivationError
 from theory.domain import Parameter, check_together, size_of
@@ -46,9 +46,9 @@ class Equation:
         Raises:
             DerivationError: where they do not agree.
         """
-        if not self.defines and not vanishes(self.formula - self.derivation._equal_end):
-            raise DerivationError(f"{self.name}: derived {self.derivation._equal_end}, but it states {self.formula}")
-        for size in CONFIRMED_AT:
+        if not self.defines and not vanishes(self.formula - self.derivation.equal_end):
+            raise DerivationError(f"{self.name}: derived {self.derivation.equal_end}, but it states {self.formula}")
+        for size in self.confirmed_at:
             if not self.derivation.confirmed_at(size):
                 raise DerivationError(f"{self.name}: not an identity at {self.derivation.upper} = {size}")
 
@@ -56,6 +56,11 @@ class Equation:
     def formula(self) -> Expr:
         """The right side of the statement."""
         return self.statement.rhs
+
+    @property
+    def confirmed_at(self) -> tuple[int, ...]:
+        """The numbers of terms at which the identity was confirmed with its sums written out; none without sums."""
+        return CONFIRMED_AT if self.derivation.start.has(Sum) or self.formula.has(Sum) else ()
 
     @cached_property
     def needs(self) -> Mapping[Axiom, Expr]:

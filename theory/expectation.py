@@ -6,14 +6,15 @@ that it can be cited, and taken away: without its axiom a moment stays an unknow
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cache
 from typing import Any, cast
 
-from sympy import Add, Dummy, Expr, Function, Indexed, Integer, Mul, expand, integrate, oo
-from sympy.stats import Normal, density
+from sympy import Add, Dummy, Expr, Function, Indexed, Integer, Mul, exp, expand, integrate, oo, pi, sqrt
 
 from theory.sums import PairSum, normal, product_of_sums, sum_factors, total
-from theory.symbols import INPUTS, NOISES, RANDOM, a, beta, c, i, n, p, r, rho, s2, sigma, v, x
+from theory.symbols import (
+    INPUTS, NOISES, RANDOM, a, beta, c, drift, n, p, r, rho, s2, sigma, spread, v, x, y,
+)
 
 
 class _Bracketed(Function):
@@ -70,9 +71,13 @@ class Axiom:
 def reduce_moments(expression: Expr, axioms: Iterable[Axiom]) -> Expr:
     """The normal form of an expression after every E, Var and Cov in it has been evaluated as far as axioms allow."""
     granted = tuple(axioms)
-    expression = expression.replace(Var, lambda X: E(X**2) - E(X) ** 2)
-    expression = expression.replace(Cov, lambda X, Y: E(X * Y) - E(X) * E(Y))
-    return normal(expression.replace(E, lambda inside: _linear(inside, granted)))
+    if expression.has(Var):
+        expression = expression.replace(Var, lambda X: E(X**2) - E(X) ** 2)
+    if expression.has(Cov):
+        expression = expression.replace(Cov, lambda X, Y: E(X * Y) - E(X) * E(Y))
+    if expression.has(E):
+        expression = expression.replace(E, lambda inside: _linear(inside, granted))
+    return normal(expression)
 
 
 def _linear(inside: Expr, axioms: tuple[Axiom, ...]) -> Expr:
@@ -94,7 +99,7 @@ def _of_term(term: Expr, axioms: tuple[Axiom, ...]) -> Expr:
     return constant * _linear(product_of_sums(sums[0], sums[1], factor), axioms)
 
 
-@lru_cache(maxsize=None)
+@cache
 def _moment(monomial: Expr, axioms: tuple[Axiom, ...]) -> Expr:
     """E of a product of powers of random quantities; an unknown E[...] where no axiom applies."""
     if monomial == 1:
@@ -155,30 +160,33 @@ def _pair_is(variable: Any, value: Any) -> Callable[[Expr], Expr | None]:
     return rewrite
 
 
-def _moments_of(variable: Any, law: Callable[[Any], Expr], low: Expr, high: Expr) -> Callable[[Expr], Expr | None]:
+def _moments_of(variable: Any, law: Callable[[Any], Expr], low: Any, high: Any) -> Callable[[Expr], Expr | None]:
     """Every power of the variable integrates against its density."""
+
+    @cache
+    def moment(power: Expr) -> Expr:
+        t = Dummy("t", real=True)
+        return expand(integrate(t**power * law(t), (t, low, high)))
 
     def rewrite(monomial: Expr) -> Expr | None:
         ((label, _, power), *others) = _powers(monomial)
-        if others or label != variable.label:
-            return None
-        t = Dummy("t", real=True)
-        return cast(Expr, integrate(t**power * law(t), (t, low, high)))
+        return None if others or label != variable.label else moment(power)
 
     return rewrite
 
 
-def _normal_density(t: Expr) -> Expr:
-    deviation = Dummy("deviation", positive=True)
-    return density(Normal("r", 0, deviation))(t).subs(deviation, sigma_positive)
-
-
-sigma_positive = Dummy("σ", positive=True)
+def _normal_density(mean: Any, deviation: Any) -> Callable[[Any], Expr]:
+    return lambda t: exp(-((t - mean) ** 2) / (2 * deviation**2)) / (sqrt(2 * pi) * deviation)
 
 
 def _gaussian(monomial: Expr) -> Expr | None:
-    known = _moments_of(r, _normal_density, -oo, oo)(monomial)
-    return None if known is None else known.subs(sigma_positive, sigma)
+    deviation = Dummy("σ", positive=True)
+    known = _moments_of(r, _normal_density(0, deviation), -oo, oo)(monomial)
+    return None if known is None else known.subs(deviation, sigma)
+
+
+def _rectified(variable: Any, mean: Any, deviation: Any) -> Callable[[Expr], Expr | None]:
+    return _moments_of(variable, _normal_density(mean, deviation), 0, oo)
 
 
 BITS = Axiom("bits", "a_i is 0 or 1, so a_i^k = a_i", _bits)
@@ -193,6 +201,12 @@ MEAN = Axiom("common mean", "E[x_i] = c", _power_is(x, 1, c))
 VARIANCE = Axiom("common variance", "Var(x_i) = v, so E[x_i^2] = c^2 + v", _power_is(x, 2, c**2 + v))
 CORRELATION = Axiom("common correlation", "E[x_i x_j] = c^2 + rho v for i != j", _pair_is(x, c**2 + rho * v))
 SAMPLES_APART = Axiom("samples apart", "x_i is independent of x_j for i != j", _apart(INPUTS))
+TRAINED_RELU = Axiom(
+    "rectified in training", "x_i = relu(z_i) with z_i ~ N(0, 1), as BN makes it", _rectified(x, 0, 1)
+)
+TESTED_RELU = Axiom(
+    "rectified in test", "y_i = relu(z_i) with z_i ~ N(δ, τ²), shifted by the layers before", _rectified(y, drift, spread)
+)
 
 AXIOMS = (
     BITS,
@@ -207,8 +221,8 @@ AXIOMS = (
     VARIANCE,
     CORRELATION,
     SAMPLES_APART,
+    TRAINED_RELU,
+    TESTED_RELU,
 )
 INPUT_AXIOMS = (MEAN, VARIANCE, CORRELATION)
 DROPOUT_AXIOMS = (BITS, RETAIN, INDEPENDENT, MASKS_APART)
-
-__all__ = ["AXIOMS", "Axiom", "Cov", "E", "Var", "i", "reduce_moments"]

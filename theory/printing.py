@@ -31,10 +31,16 @@ class _TextPrinter(StrPrinter):
     def _print_Symbol(self, expr: Any) -> str:
         return TEXT_NAMES.get(expr, expr.name)
 
+    def _print_Pi(self, expr: Any) -> str:  # noqa: ARG002 - sympy's signature
+        return "π"
+
+    def _print_Derivative(self, expr: Any) -> str:
+        return f"d{self._print(expr.expr)}/d{self._print(expr.variables[0])}"
+
     def _print_Mul(self, expr: Mul) -> str:
         if expr.could_extract_minus_sign():
             return f"-{self._factor(-expr)}"
-        numerator, denominator = fraction(expr)
+        numerator, denominator = fraction(expr, exact=True)
         if denominator != 1:
             return f"{self._factor(numerator)}/{self._factor(denominator, PRECEDENCE['Pow'])}"
         factors = sorted(numerator.as_ordered_factors(), key=_has_brackets)

@@ -4,7 +4,7 @@ from functools import reduce
 from operator import mul
 from typing import Any, cast
 
-from sympy import QQ, Add, Dummy, Expr, Integer, Mul, Pow, Sum, expand, ring, together
+from sympy import QQ, Add, Dummy, Expr, Integer, Mul, Pow, Sum, expand, powsimp, ring, sqrt
 
 from theory.symbols import i, j
 
@@ -27,6 +27,9 @@ class PairSum(Expr):
     def upper(self) -> Expr:
         """The number of values that each index takes."""
         return cast(Expr, self.args[1])
+
+    def _eval_is_nonnegative(self) -> bool | None:
+        return True if self.summand.is_nonnegative else None
 
     @property
     def free_symbols(self) -> set[Any]:
@@ -79,25 +82,68 @@ def concrete(expression: Expr, size: int, upper: Expr) -> Expr:
 
 def normal(expression: Expr) -> Expr:
     """A form in which equal sums look equal: expanded inside, constants outside, pairs as products of sums."""
-    expression = expression.replace(lambda node: isinstance(node, Sum), _normal_sum)
-    return expression.replace(lambda node: isinstance(node, PairSum), _normal_pairs)
+    if expression.has(Sum):
+        expression = expression.replace(Sum, lambda *args: _normal_sum(Sum(*args)))
+    if expression.has(PairSum):
+        expression = expression.replace(PairSum, _normal_pairs)
+    return expression
 
 
 def vanishes(expression: Expr) -> bool:
-    """Whether the expression is zero as a rational function of its symbols, sums and moments."""
-    numerator = normal(together(normal(expression)).as_numer_denom()[0])
-    unknowns = {atom: Dummy(str(number)) for number, atom in enumerate(sorted(_unknowns(numerator), key=str))}
+    """Whether the expression is zero as a rational function of its symbols, sums, moments and square roots."""
+    expression = normal(expression)
+    if any(not power.exp.is_number for power in expression.atoms(Pow)):
+        expression = powsimp(expression, combine="exp")
+    unknowns = sorted(_unknowns(expression), key=lambda unknown: (not unknown.is_Pow, str(unknown)))
     if not unknowns:
-        return numerator == 0
-    polynomials, *_ = ring(list(unknowns.values()), QQ)
-    return not polynomials.from_expr(numerator.xreplace(unknowns))
+        return expression == 0
+    polynomials, *generators = ring([Dummy(str(number)) for number in range(len(unknowns))], QQ)
+    known = dict(zip(unknowns, generators, strict=True))
+    numerator, _ = _fraction(expression, polynomials, known)
+    squares = [known[root] ** 2 - _fraction(root.base, polynomials, known)[0] for root in unknowns if _is_root(root)]
+    return not (numerator.rem(squares) if squares else numerator)
+
+
+def _is_root(expression: Expr) -> bool:
+    return bool(expression.is_Pow and expression.exp.is_Rational and expression.exp.q == 2)
 
 
 def _unknowns(expression: Expr) -> set[Expr]:
-    """The largest parts of an expression that are not themselves sums, products or whole powers of others."""
+    """The parts of an expression that are not themselves sums, products, whole powers or square roots of others."""
+    if _is_root(expression):
+        return {sqrt(expression.base)} | _unknowns(expression.base)
     if expression.is_Add or expression.is_Mul or (expression.is_Pow and expression.exp.is_Integer):
         return set().union(*(_unknowns(part) for part in expression.args))
-    return set() if expression.is_number else {expression}
+    return set() if expression.is_Rational else {expression}
+
+
+def _fraction(expression: Expr, polynomials: Any, known: dict[Expr, Any]) -> tuple[Any, Any]:
+    """Numerator and denominator in a polynomial ring; faster here than sympy's `together`, which looks for factors."""
+    if expression in known:
+        return known[expression], polynomials.one
+    if expression.is_Rational:
+        return polynomials(QQ(expression.p, expression.q)), polynomials.one
+    if expression.is_Pow:
+        base, power = expression.args if not _is_root(expression) else (sqrt(expression.base), 2 * expression.exp)
+        numerator, denominator = _fraction(base, polynomials, known)
+        whole = abs(int(power))
+        return (numerator**whole, denominator**whole) if power > 0 else (denominator**whole, numerator**whole)
+    parts = (_fraction(part, polynomials, known) for part in expression.args)
+    return reduce(_added if expression.is_Add else _multiplied, parts)
+
+
+def _multiplied(left: tuple[Any, Any], right: tuple[Any, Any]) -> tuple[Any, Any]:
+    return left[0] * right[0], left[1] * right[1]
+
+
+def _added(left: tuple[Any, Any], right: tuple[Any, Any]) -> tuple[Any, Any]:
+    (one, over_one), (two, over_two) = left, right
+    if over_one == over_two:
+        return one + two, over_one
+    if len(over_one) == len(over_two) == 1:
+        common = over_one.lcm(over_two)
+        return one * common.exquo(over_one) + two * common.exquo(over_two), common
+    return one * over_two + two * over_one, over_one * over_two
 
 
 def _normal_sum(node: Sum) -> Expr:
@@ -123,8 +169,8 @@ def _merged(factor: Expr, inner: Sum, outer: tuple[Expr, Expr, Expr]) -> Expr:
     return Sum(expand(factor * inner.function), *limits)
 
 
-def _normal_pairs(node: PairSum) -> Expr:
-    return Add(*(_separated(term, node.upper) for term in Add.make_args(expand(node.summand))))
+def _normal_pairs(summand: Expr, upper: Expr) -> Expr:
+    return Add(*(_separated(term, upper) for term in Add.make_args(expand(summand))))
 
 
 def _separated(term: Expr, upper: Expr) -> Expr:

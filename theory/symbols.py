@@ -11,7 +11,9 @@ s2, eps, beta, sigma, moving_var = symbols("s² ε β σ Var_Moving", nonnegativ
 d, m, depth, hidden, groups = symbols("d m L h G", integer=True, positive=True)
 shift = Symbol("Δ", positive=True)
 var_train, var_test = symbols("Var_Train(X) Var_Test(X)", nonnegative=True)
-test_mean, train_variance, test_variance = symbols("m_test v_train v_test", real=True)
+drift = Symbol("δ", real=True)  # of a unit's mean in test, where it was 0 in training
+spread = Symbol("τ", positive=True)  # its standard deviation in test, where it was 1 in training
+width = Symbol("K", positive=True)  # d cos²θ, where it is varied as one number
 
 # Indices of the sums.
 i, j, k = symbols("i j k", integer=True, positive=True)
@@ -39,9 +41,8 @@ LATEX_NAMES = {
     shift: r"\Delta",
     var_train: r"\mathrm{Var}_{\mathrm{Train}}(X)",
     var_test: r"\mathrm{Var}_{\mathrm{Test}}(X)",
-    test_mean: r"m_{\mathrm{test}}",
-    train_variance: r"v_{\mathrm{train}}",
-    test_variance: r"v_{\mathrm{test}}",
+    drift: r"\delta",
+    spread: r"\tau",
     mu: r"\mu",
     eps: r"\varepsilon",
     rho: r"\rho",
