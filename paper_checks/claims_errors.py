@@ -34,8 +34,8 @@ ERROR_CLAIMS: tuple[Claim, ...] = (
         "WRN-(b) beats its baseline at drop 0.1, 0.3 and 0.5.",
         _REPORTED,
         Verdict.CONTRADICTED,
-        "By Table 3 at 0.5 on C100: 19.48 against 19.17 (C10 holds: 3.81 against 3.97). The end of the same paragraph says "
-        "below 0.5 instead.",
+        "By Table 3 at 0.5 on C100: 19.48 against 19.17 (C10 holds: 3.81 against 3.97). The end of the same paragraph "
+        "says below 0.5 instead.",
     ),
     Claim(
         "S4-OTHERS",
@@ -43,7 +43,8 @@ ERROR_CLAIMS: tuple[Claim, ...] = (
         "From drop 0.3 on the nets other than WRN gain nothing or get worse.",
         _REPORTED,
         Verdict.HOLDS_IF,
-        "At 0.5, all that Table 3 has: each is worse than without Dropout, in both placements. 0.3 and 0.7 are in Fig. 4.",
+        "At 0.5, all that Table 3 has: each is worse than without Dropout, in both placements. 0.3 and 0.7 are in "
+        "Fig. 4.",
     ),
     Claim(
         "S4-AB-ERROR",
@@ -91,8 +92,8 @@ ERROR_CLAIMS: tuple[Claim, ...] = (
         "Adjusted WRN-(b) is better on C100 than WRN without Dropout.",
         _REPORTED,
         Verdict.UNDERSPECIFIED,
-        "By 0.02 points, less than a tenth of the standard error of a difference if each of 5 runs drew its own 10,000 "
-        "images. No spread is printed.",
+        "By 0.02 points, less than a tenth of the standard error of a difference if each of 5 runs drew its own "
+        "10,000 images. No spread is printed.",
     ),
     Claim(
         "S4-CAUSE",
@@ -100,8 +101,8 @@ ERROR_CLAIMS: tuple[Claim, ...] = (
         "The variance shift is the fundamental reason of the lost accuracy.",
         _REPORTED,
         Verdict.UNDERSPECIFIED,
-        "No share is claimed. Without WRN, adjusting wins back more than half of the loss in 5 of 6 models with (a), but with "
-        "(b) less than half in 5 of 6, and the sixth is undecided by rounding.",
+        "No share is claimed. Without WRN, adjusting wins back more than half of the loss in 5 of 6 models with (a), "
+        "but with (b) less than half in 5 of 6, and the sixth is undecided by rounding.",
     ),
     Claim(
         "S6-ADJUST",
@@ -117,8 +118,8 @@ ERROR_CLAIMS: tuple[Claim, ...] = (
         "Dropout before BN is to be avoided unless the feature dimension is relatively large.",
         _REPORTED,
         Verdict.UNDERSPECIFIED,
-        "How large is not said. ResNeXt, with 7 times the mean d of PreResNet (Table 1), loses a larger part of its C100 "
-        "error with (b) 0.5 (Table 3).",
+        "How large is not said. ResNeXt, with 7 times the mean d of PreResNet (Table 1), loses a larger part of its "
+        "C100 error with (b) 0.5 (Table 3).",
     ),
     Claim(
         "E13-DIGITS",
@@ -158,8 +159,8 @@ ERROR_CLAIMS: tuple[Claim, ...] = (
         "The larger beta tends to do well.",
         _REPORTED,
         Verdict.OPEN,
-        "The largest is best in 4 of 8 rows. Were the three equally likely to be best, 4 or more would come with probability "
-        "0.26. Only the best of each row is printed.",
+        "The largest is best in 4 of 8 rows. Were the three equally likely to be best, 4 or more would come with "
+        "probability 0.26. Only the best of each row is printed.",
     ),
     Claim(
         "T4-NOISE",
@@ -167,8 +168,8 @@ ERROR_CLAIMS: tuple[Claim, ...] = (
         "The gains from Uout are more than chance.",
         _REPORTED,
         Verdict.UNDERSPECIFIED,
-        "No spread is printed. If each of 5 runs drew its own 10,000 images, 4 of 8 gains would be below one standard error "
-        "of a difference, and none would reach two.",
+        "No spread is printed. If each of 5 runs drew its own 10,000 images, 4 of 8 gains would be below one standard "
+        "error of a difference, and none would reach two.",
     ),
     Claim(
         "T4-SELECTION",
@@ -176,9 +177,9 @@ ERROR_CLAIMS: tuple[Claim, ...] = (
         "The best of three betas may be compared with the one baseline.",
         (Evidence.PROVED, Evidence.ENUMERATED),
         Verdict.UNDERSPECIFIED,
-        "No split for choosing beta is named. If the test errors chose it and beta changed nothing, the best of three normal "
-        "results would lie 3/(2 sqrt(pi)) = 0.85 standard deviations below their mean, each row would improve with "
-        "probability 3/4, and all eight with 0.10.",
+        "No split for choosing beta is named. If the test errors chose it and beta changed nothing, the best of three "
+        "normal results would lie 3/(2 sqrt(pi)) = 0.85 standard deviations below their mean, each row would improve "
+        "with probability 3/4, and all eight with 0.10.",
     ),
     Claim(
         "T5",
@@ -194,8 +195,8 @@ ERROR_CLAIMS: tuple[Claim, ...] = (
         "The improvement on ImageNet is consistent.",
         _REPORTED,
         Verdict.UNDERSPECIFIED,
-        "Neither runs nor spread are given. On 50,000 images both top-1 gains are below one standard error of a difference of "
-        "two independent samples, and no top-5 gain reaches two; but both nets share the images.",
+        "Neither runs nor spread are given. On 50,000 images both top-1 gains are below one standard error of a "
+        "difference of two independent samples, and no top-5 gain reaches two; but both nets share the images.",
     ),
     Claim(
         "T5-BASELINE",
@@ -203,7 +204,7 @@ ERROR_CLAIMS: tuple[Claim, ...] = (
         "The nets without Dropout were trained alongside those with it.",
         _REPORTED,
         Verdict.UNDERSPECIFIED,
-        "Not said. All four baseline figures end in 0, none of the others does: they look like one-decimal figures taken from "
-        "the cited papers. The gains survive a last digit lost, though not a different recipe.",
+        "Not said. All four baseline figures end in 0, none of the others does: they look like one-decimal figures "
+        "taken from the cited papers. The gains survive a last digit lost, though not a different recipe.",
     ),
 )

@@ -12,70 +12,71 @@ SHIFT_RUNS = (
         "F1b-RUN",
         "Fig. 1, lower part",
         "DenseNet's shift ratios leave 1 with Dropout 0.5, not without, and its accuracy falls by 9 points.",
-        "DenseNet-BC 100-12, C100, none and (a) 0.5, 5 seeds. Holds if the (a) ratios exceed the floor at drop 0 in every "
-        "seed and the accuracies differ beyond their spread.",
+        "DenseNet-BC 100-12, C100, none and (a) 0.5, 5 seeds. Holds if the (a) ratios exceed the floor at drop 0 in "
+        "every seed and the accuracies differ beyond their spread.",
     ),
     _open(
         "S1-DEPTH-RUN",
         "Section 1, Section 3.1",
         "The deviation amplifies as signals go deeper.",
-        "The four nets, both data sets, (a) 0.5, 5 seeds: rank correlation of shift ratio and BN index. Holds if positive in "
-        "each; the local shift, from one noise-free pass, tells what is inherited.",
+        "The four nets, both data sets, (a) 0.5, 5 seeds: rank correlation of shift ratio and BN index. Holds if "
+        "positive in each; the local shift, from one noise-free pass, tells what is inherited.",
     ),
     _open(
         "S3-CONST",
         "Section 3.2",
         "Late in training gradients nearly vanish and the weights are constant.",
-        "The four nets, (b) 0.5, 3 seeds: moving_var against a train-mode pass at the final weights. Holds if the two differ "
-        "by less than a tenth of the shift in every BN.",
+        "The four nets, (b) 0.5, 3 seeds: moving_var against a train-mode pass at the final weights. Holds if the two "
+        "differ by less than a tenth of the shift in every BN.",
     ),
     _open(
         "S3-CHAIN-RUN",
         "Section 3.1, Section 4",
         "Amplified shifts reach the means, and so the predictions.",
-        "The four nets, (a) 0.5, 5 seeds: replace the statistics of the first k BNs, for k from 0 to all. Holds if mean "
-        "deviations grow with the index and errors fall with k.",
+        "The four nets, (a) 0.5, 5 seeds: replace the statistics of the first k BNs, for k from 0 to all. Holds if "
+        "mean deviations grow with the index and errors fall with k.",
     ),
     _open(
         "T1-RUN",
         "Fig. 3, Table 1",
         "cos^2 lies between 0.01 and 0.10, and d cos^2 grows with d, most of all in WRN.",
-        "The four nets without Dropout, C10 and C100, 5 seeds, each convolution. Contradicted by a layer outside, beyond the "
-        "spread over seeds, or by another order of the nets.",
+        "The four nets without Dropout, C10 and C100, 5 seeds, each convolution. Contradicted by a layer outside, "
+        "beyond the spread over seeds, or by another order of the nets.",
     ),
     _open(
         "F4-DROP-RUN",
         "Fig. 4",
         "The shift grows with the drop ratio and is close to none at 0.1.",
-        "The four nets, C10 and C100, (a) and (b), drop 0, 0.1, 0.3, 0.5, 0.7, 5 seeds. Contradicted by a fall beyond the "
-        "spread; close means within twice the floor at drop 0.",
+        "The four nets, C10 and C100, (a) and (b), drop 0, 0.1, 0.3, 0.5, 0.7, 5 seeds. Contradicted by a fall beyond "
+        "the spread; close means within twice the floor at drop 0.",
     ),
     _open(
         "F4-AB-RUN",
         "Fig. 4",
         "(a) shifts far more than (b): the axes reach 3.0 and 1.20.",
-        "The runs of F4-DROP-RUN, paired by net, data and drop. Contradicted by a pair whose average shift is larger with (b).",
+        "The runs of F4-DROP-RUN, paired by net, data and drop. Contradicted by a pair whose average shift is larger "
+        "with (b).",
     ),
     _open(
         "F4-WRN-RUN",
         "Fig. 4",
         "WRN is least affected by Dropout.",
-        "The runs of F4-DROP-RUN. Contradicted if another net has the smaller average shift at some placement and drop, "
-        "beyond the spread; a WRN-28-1 tells width from depth.",
+        "The runs of F4-DROP-RUN. Contradicted if another net has the smaller average shift at some placement and "
+        "drop, beyond the spread; a WRN-28-1 tells width from depth.",
     ),
     _open(
         "T2-RUN",
         "Table 2",
         "The average shift ratios of Dropout-(b) on C100, WRN's the smallest.",
-        "The four nets, C100, (b), drop 0, 0.1, 0.3, 0.5, 0.7, 5 seeds, the floor at 0 printed. Holds if WRN is smallest in "
-        "every column and each printed figure lies in the range of the seeds.",
+        "The four nets, C100, (b), drop 0, 0.1, 0.3, 0.5, 0.7, 5 seeds, the floor at 0 printed. Holds if WRN is "
+        "smallest in every column and each printed figure lies in the range of the seeds.",
     ),
     _open(
         "F5-RUN",
         "Fig. 5",
         "Training images right in train mode are misclassified in test mode with the same weights.",
-        "DenseNet-(a) 0.5, C10, 5 seeds, all training images, BN and Dropout switched separately. Holds if the error in test "
-        "mode is the larger, and the switch of BN alone accounts for it.",
+        "DenseNet-(a) 0.5, C10, 5 seeds, all training images, BN and Dropout switched separately. Holds if the error "
+        "in test mode is the larger, and the switch of BN alone accounts for it.",
     ),
 )
 
@@ -84,36 +85,36 @@ ERROR_RUNS = (
         "S4-BASELINES",
         "Section 4, Networks",
         "The code used reproduces the published results of the four nets.",
-        "The four recipes without Dropout, C10 and C100, 5 seeds, final epoch. Holds if each published error lies within two "
-        "standard deviations of the seeds.",
+        "The four recipes without Dropout, C10 and C100, 5 seeds, final epoch. Holds if each published error lies "
+        "within two standard deviations of the seeds.",
     ),
     _open(
         "S4-SMALL-RUN",
         "Section 4, on Fig. 4",
         "At drop 0.1 the errors are comparable to the baselines or better.",
-        "The four nets, C10 and C100, (a) and (b), drop 0 and 0.1, 5 seeds. Contradicted by a loss beyond two standard errors "
-        "of the difference.",
+        "The four nets, C10 and C100, (a) and (b), drop 0 and 0.1, 5 seeds. Contradicted by a loss beyond two "
+        "standard errors of the difference.",
     ),
     _open(
         "S4-WRN-RUN",
         "Section 4, on Fig. 4; Section 6",
         "WRN-(b) improves at every drop ratio below 0.5.",
-        "WRN-28-10, C10 and C100, (b), drop 0, 0.1, 0.3, 0.5, 5 seeds. Contradicted by a mean error not below the baseline "
-        "at 0.1 or 0.3. No table of the paper has these figures.",
+        "WRN-28-10, C10 and C100, (b), drop 0, 0.1, 0.3, 0.5, 5 seeds. Contradicted by a mean error not below the "
+        "baseline at 0.1 or 0.3. No table of the paper has these figures.",
     ),
     _open(
         "S4-OTHERS-RUN",
         "Section 4, on Fig. 4",
         "The other nets gain nothing or get worse from drop 0.3 on.",
-        "PreResNet, ResNeXt, DenseNet, C10 and C100, (b), drop 0, 0.3, 0.5, 0.7, 5 seeds. Contradicted by a gain beyond two "
-        "standard errors.",
+        "PreResNet, ResNeXt, DenseNet, C10 and C100, (b), drop 0, 0.3, 0.5, 0.7, 5 seeds. Contradicted by a gain "
+        "beyond two standard errors.",
     ),
     _open(
         "S4-CAUSE-RUN",
         "Section 4, on Fig. 5 and Table 3",
         "The shift, not the noise in training, causes the loss.",
-        "The four nets, (a) and (b) 0.5, 5 seeds: loss before and after adjusting layer by layer, and with a Dropout of the "
-        "same strength that shifts nothing. Holds if most of the loss goes with the shift.",
+        "The four nets, (a) and (b) 0.5, 5 seeds: loss before and after adjusting layer by layer, and with a Dropout "
+        "of the same strength that shifts nothing. Holds if most of the loss goes with the shift.",
     ),
     _open(
         "T3-RUN",
@@ -126,49 +127,57 @@ ERROR_RUNS = (
         "T3-WRN-RUN",
         "Section 4, Table 3",
         "Only WRN, adjusted, beats its baseline.",
-        "The runs of T3-RUN with the baselines; as many seeds as a difference of 0.02 points on C100 needs. Contradicted by "
-        "another net below its baseline or WRN-(b) above it.",
+        "The runs of T3-RUN with the baselines; as many seeds as a difference of 0.02 points on C100 needs. "
+        "Contradicted by another net below its baseline or WRN-(b) above it.",
+    ),
+    _open(
+        "F6-SHIFT-RUN",
+        "Section 4, on Fig. 6",
+        "Keeping Dropout on in the test avoids the variance shift.",
+        "PreResNet-(b) 0.5, C100, 5 seeds: shift ratios with Dropout on and BN frozen. Holds if each stays within "
+        "twice the floor at drop 0.",
     ),
     _open(
         "F6-RUN",
         "Fig. 6",
         "About 10 sampled networks match weight scaling, and more help slightly.",
-        "PreResNet-(b) 0.5, C100, 5 seeds, k from 1 to 80, 20 ensembles each. Holds if the two errors cross between 5 and 20.",
+        "PreResNet-(b) 0.5, C100, 5 seeds, k from 1 to 80, 20 ensembles each. Holds if the two errors cross between 5 "
+        "and 20.",
     ),
     _open(
         "F6-BASE-RUN",
         "Fig. 6; Section 6, second guideline",
         "No number of sampled networks reaches the baseline without Dropout.",
-        "The runs of F6-RUN with the baseline, and the three other nets: the guideline generalises from one. Contradicted by "
-        "an ensemble that is as good.",
+        "The runs of F6-RUN with the baseline, and the three other nets: the guideline generalises from one. "
+        "Contradicted by an ensemble that is as good.",
     ),
     _open(
         "T4-RUN",
         "Section 5, Table 4",
         "Uout in (b) improves every net by 0.2 to 0.3 points.",
-        "The four nets, C10 and C100, beta 0, 0.2, 0.3, 0.5, 10 seeds, beta chosen on held-out training images. Holds if each "
-        "mean gain exceeds two standard errors. A control: Dropout of the same variance.",
+        "The four nets, C10 and C100, beta 0, 0.2, 0.3, 0.5, 10 seeds, beta chosen on held-out training images. Holds "
+        "if each mean gain exceeds two standard errors. A control: Dropout of the same variance.",
     ),
     _open(
         "T4-BETA-RUN",
         "Section 5, Table 4",
         "The larger beta tends to do well.",
-        "The runs of T4-RUN, all betas printed, and beta 1. Holds if the error falls with beta over the eight rows beyond the "
-        "spread.",
+        "The runs of T4-RUN, all betas printed, and beta 1. Holds if the error falls with beta over the eight rows "
+        "beyond the spread.",
     ),
     _open(
         "T5-RUN",
         "Section 5, Table 5",
         "One Dropout 0.2 after the last BN improves ImageNet models.",
-        "ResNet-200 and ResNeXt-101 64x4d, drop 0 and 0.2, one recipe, 3 seeds. Holds if top-1 and top-5 improve beyond the "
-        "spread.",
+        "ResNet-200 and ResNeXt-101 64x4d, drop 0 and 0.2, one recipe, 3 seeds. Holds if top-1 and top-5 improve "
+        "beyond the spread.",
     ),
     _open(
         "S5-CONFIRM",
         "Section 5, on Table 5",
         "The gain from Dropout after the last BN confirms the theory.",
-        "The theory predicts no shift there, not a gain. Decided by the same Dropout just before the last BN: holds if the "
-        "difference goes once that shift is adjusted away.",
+        "The theory predicts no shift there, not a gain. Decided by the same Dropout just before the last BN: holds "
+        "if the difference goes once that shift is adjusted away.",
     ),
 )
 
@@ -177,8 +186,8 @@ LITERATURE = (
         "S1-BEST",
         "Section 1",
         "ResNet, PreResNet, ResNeXt and DenseNet have their best published results without Dropout.",
-        "The tables of the cited papers; Section 4 itself mentions Dropout in the published DenseNet. Contradicted by one best "
-        "result with it.",
+        "The tables of the cited papers; Section 4 itself mentions Dropout in the published DenseNet. Contradicted by "
+        "one best result with it.",
     ),
     _open(
         "S1-WRN-CITED",

@@ -13,6 +13,7 @@ from paper_checks.printed import Interval, Printed, Reading, less, surely_at_mos
 from paper_checks.reported import (
     COS2_RANGE,
     DROPS,
+    FIGURE3_LAST_TICK,
     FIGURE4_BN_AXIS,
     NETS,
     PLACEMENTS,
@@ -102,9 +103,10 @@ def sure_spread(row: Row) -> Fraction:
 def bottleneck_floor(blocks: int, drop: str) -> Fraction:
     """The least average shift ratio that Eq. 10 allows PreResNet-(b) with bottlenecks.
 
-    At |c| >= 0 and rho <= 1, ratio - 1 >= odds / (d cos^2) in the BN behind each last convolution. All others: 1.
+    In the BN behind each last convolution ratio - 1 is at least odds / (d cos^2), the d cos^2 of the layer being its
+    largest; all others count as unshifted.
     """
-    behind_last = sum(blocks * odds(drop) / (width * COS2_HIGH) for width in (16, 32, 64))
+    behind_last = sum((blocks * odds(drop) / (width * COS2_HIGH) for width in (16, 32, 64)), start=Fraction(0))
     return 1 + behind_last / (9 * blocks + 1)
 
 
@@ -155,6 +157,12 @@ def test_the_means_of_two_convolutions_are_reached_at_the_ends_of_the_range() ->
     assert (means.low, means.high) == (Fraction(50, 4), Fraction(70, 4))
 
 
+@check("F3-AXIS", Evidence.REPORTED, Verdict.UNDERSPECIFIED)
+def test_any_preresnet_has_more_convolutions_than_figure_3_has_room_for() -> None:
+    lists = (basic_dimensions(18), bottleneck_dimensions(12), bottleneck_dimensions(18))
+    assert all(len(dimensions) > int(FIGURE3_LAST_TICK) for dimensions in lists)
+
+
 @check("T2-MARGIN", Evidence.REPORTED, Verdict.UNDERSPECIFIED)
 def test_the_margin_by_which_wrn_shifts_less_depends_on_the_drop_ratio() -> None:
     rest = {drop: [SHIFTS[net][drop] - 1 for net in NETS if net != "WRN"] for drop in DROPS}
@@ -201,15 +209,21 @@ def test_preresnet_shifts_less_than_eq_10_allows(drop: str) -> None:
         assert bottleneck_floor(blocks, "0.5") > Fraction("1.12")
 
 
+def test_by_eq_10_the_excess_is_the_noise_over_the_gathering_of_the_inputs() -> None:
+    p, c, v, rho, gathered = sp.symbols("p c v rho t", positive=True)
+    train = (c**2 + v) / p - c**2 + v * rho * (gathered - 1)
+    test = v + v * rho * (gathered - 1)
+    excess = (1 - p) / p * (1 + c**2 / v) / (1 + rho * (gathered - 1))
+    assert sp.simplify(train / test - 1 - excess) == 0
+
+
 @pytest.mark.parametrize("width", [16, 32, 64])
-def test_the_least_shift_behind_a_convolution_is_that_of_equal_inputs_at_mean_zero(width: int) -> None:
-    mean, correlation, top = sp.Symbol("c", real=True), sp.Symbol("rho", real=True), width * sp.Rational(1, 10)
-    excess = (mean**2 + 1) / (1 + correlation * (top - 1))
-    assert sp.simplify(excess.subs({mean: 0, correlation: 1}) - 1 / top) == 0
-    assert (
-        sp.simplify(sp.diff(excess, correlation) + (mean**2 + 1) * (top - 1) / (1 + correlation * (top - 1)) ** 2) == 0
-    )
-    assert top > 1
+def test_no_correlation_and_angle_gather_more_than_the_largest_d_cos2(width: int) -> None:
+    largest = width * COS2_HIGH
+    corners = [
+        1 + rho * (d_cos2 - 1) for rho in (Fraction(-1, width - 1), Fraction(1)) for d_cos2 in (Fraction(0), largest)
+    ]
+    assert max(corners) == largest
 
 
 @check("T2-LOSS", Evidence.REPORTED, Verdict.HOLDS_IF)

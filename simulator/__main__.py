@@ -108,13 +108,11 @@ def main(arguments: list[str] | None = None) -> int:
             return simulate(run, file)
     except KeyboardInterrupt:
         return complain("interrupted before there were 2 batches to estimate from", INTERRUPTED)
-    except OSError as error:
-        return complain(f"out = {error.filename}: {error.strerror}", BAD_INPUT)
     except MemoryError:
         return complain("d: too large for the memory of this machine", BAD_INPUT)
     except ArithmeticError as error:
         return complain(f"the numbers leave the range of doubles: {error}", BAD_INPUT)
-    except ValueError as error:
+    except (OSError, ValueError) as error:
         return complain(str(error), BAD_INPUT)
 
 
@@ -129,7 +127,9 @@ def parse(arguments: list[str] | None) -> Run:
     captured = io.StringIO()
     try:
         with contextlib.redirect_stderr(captured):
-            return tyro.extras.subcommand_cli_from_dict({"run": Run}, prog="python -m simulator", args=arguments)
+            return tyro.extras.subcommand_cli_from_dict(
+                {"run": Run}, prog="python -m simulator", args=arguments, config=(tyro.conf.DisallowNone,)
+            )
     except SystemExit as stop:
         if not stop.code:  # --help
             raise
@@ -155,7 +155,11 @@ def whole_file(path: Path | None) -> Iterator[TextIO | None]:
         raise refusal("out", path, "exists, and is not a file")
     unfinished = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with unfinished.open("w") as file:
+        opened = unfinished.open("w")
+    except OSError as error:
+        raise refusal("out", path, f"cannot be written: {error.strerror}") from error
+    try:
+        with opened as file:
             yield file
             written = file.tell() > 0
         if written:
@@ -229,7 +233,7 @@ def report(run: Run, result: CaseResult, seconds: float, *, interrupted: bool = 
     settings = ("retain", "beta", "sigma", "c", "v", "rho", "d", "cos2", "draw", "seed")
     shown = ", ".join(f"{name} {getattr(run, name)}" for name in settings if getattr(run, name) is not None)
     table = Table(
-        title=f"Case ({run.case}){', INTERRUPTED' if interrupted else ''}\n{shown}",
+        title=f"Case ({run.case}){', INTERRUPTED' if interrupted else ''}",
         caption=f"n = {result.n:,} samples in {seconds:.2f} s",
     )
     table.add_column("variance of X")
@@ -237,7 +241,9 @@ def report(run: Run, result: CaseResult, seconds: float, *, interrupted: bool = 
     table.add_row("Var_Train", str(result.var_train))
     table.add_row("Var_Test", str(result.var_test), end_section=True)
     table.add_row("shift = Var_Test / Var_Train", str(result.shift), style="bold")
-    Console().print(table)
+    console = Console()
+    console.print(shown, style="dim", highlight=False)
+    console.print(table)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """Cases (a) and (b) of Section 3: the variance that a Batch Normalization would see, in training and in test."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
@@ -65,7 +64,7 @@ def measure_case(  # noqa: PLR0913, PLR0917 (each argument is a part of the expe
     """
     w = _weights(case, weights)
     m = whole("batch", batch, at_least=2)
-    missing = max(2, math.ceil(whole("samples", samples, at_least=1) / m))
+    missing = max(2, -(-whole("samples", samples, at_least=1) // m))
     stats = BatchMeans("var_train", "var_test", samples_per_batch=m)
     while missing:
         batches = min(missing, max(2, CHUNK // (m * len(w))))

@@ -20,7 +20,7 @@ def _gaussian(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
 
 
 def _uniform(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
-    return math.sqrt(12) * (rng.random(shape) - 0.5)
+    return rng.uniform(-math.sqrt(3), math.sqrt(3), shape)
 
 
 def _exponential(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
@@ -28,7 +28,7 @@ def _exponential(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
 
 
 def _two_point(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
-    return 2.0 * rng.integers(0, 2, shape) - 1
+    return rng.choice((-1.0, 1.0), shape)
 
 
 # All standardised: mean 0, variance 1.
@@ -114,6 +114,4 @@ def weights_with_cos2(d: int, cos2: float, rng: np.random.Generator) -> Array:
         return np.sign(z)
     along = np.full(d, math.copysign(1 / math.sqrt(d), z.mean()))
     across = z - z.mean()
-    across /= np.linalg.norm(across)
-    across -= across.mean()  # once more: what rounding left along (1, ..., 1)
     return math.sqrt(cos2) * along + math.sqrt(1 - cos2) * across / np.linalg.norm(across)

@@ -115,10 +115,12 @@ class Stack:
         is assumed of units, layers, batches or positions. They are those of `BatchMeans` over `replicas` rows, for
         the given weights. n = replicas x batches x batch counts samples of the inputs.
 
-        Two effects are real, and belong to BN rather than to the noise. In training a BN's output has batch variance
-        exactly 1 (biased), so a BN behind it reads m/(m-1): without any noise, each BN after the first has a shift of
-        1 - 1/m or thereabouts, which is why `batch` is large by default. And 1 / moving_var has a mean above
-        1 / E[moving_var], by O(1/(m batches)) with the cumulative average, by O(momentum/m) with the exponential one.
+        Three effects are real, and belong to BN's finite batches of m rather than to the noise; they are why `batch`
+        is large by default. In training a BN's output has batch variance exactly 1 (biased), so a BN behind it reads
+        m/(m-1): without any noise, each BN after the first has a shift of 1 - 1/m or thereabouts. Dropout's zeros
+        leave a BN at minus its batch mean, right at the kink of a ReLU behind it, which adds O(1/sqrt(m)) to the
+        moving mean of the next BN. And 1 / moving_var has a mean above 1 / E[moving_var], by O(1/(m batches)) with
+        the cumulative average, by O(momentum/m) with the exponential one.
 
         Raises:
             ValueError: if a count is no whole number >= 1 (2 for `replicas` and `batch`), or the inputs do not fit.

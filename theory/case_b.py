@@ -6,8 +6,21 @@ from theory import domain
 from theory.case_a import UNIT_VAR_TRAIN
 from theory.derivation import Derivation
 from theory.equation import Equation
-from theory.expectation import BITS, CORRELATION, DROPOUT_AXIOMS, INDEPENDENT, INPUT_AXIOMS, MASKS_APART, MEAN
-from theory.expectation import RETAIN, VARIANCE, Cov, E, Var
+from theory.expectation import (
+    BITS,
+    CORRELATION,
+    CORRELATION_AX,
+    DROPOUT_AXIOMS,
+    INDEPENDENT,
+    INPUT_AXIOMS,
+    MASKS_APART,
+    MEAN,
+    RETAIN,
+    VARIANCE,
+    Cov,
+    E,
+    Var,
+)
 from theory.sums import PairSum, total
 from theory.symbols import a, c, cos2, d, i, j, p, rho, rho_ax, shift, v, var_test, var_train, w, x
 
@@ -26,23 +39,17 @@ SHIFT_PARAMETERS = (domain.RETAIN, domain.C, domain.V, domain.RHO, domain.D, dom
 
 def eq7() -> Equation:
     """Eq. 7, the variance of the sum in training."""
-    mean = p * c
-    moments = (
-        total(w[i] ** 2 * E(a[i] ** 2) * E(x[i] ** 2), d) / p**2
-        + PairSum(w[i] * w[j] * E(a[i]) * E(a[j]) * E(x[i] * x[j]), d) / p**2
-        - total(w[i] * E(a[i]) * E(x[i]), d) ** 2 / p**2
-    )
-    of_inputs = (c**2 + v) / p * SQUARES + PairSum(w[i] * w[j] * E(x[i] * x[j]), d) - total(w[i] * mean, d) ** 2 / p**2
+    diagonal = total(w[i] ** 2 * E(a[i] ** 2 * x[i] ** 2), d)
+    pairs = PairSum(w[i] * w[j] * E(a[i] * a[j] * x[i] * x[j]), d)
+    mean = total(w[i] * E(a[i] * x[i]), d)
     derivation = (
-        Derivation(Var(TRAINED_SUM), where={rho_ax: RHO_AX})
+        Derivation(Var(TRAINED_SUM))
+        .equals((diagonal + pairs - mean**2) / p**2, "definition of the variance; the square of a sum is its diagonal and its pairs")
         .equals(
-            E(total((w[i] * a[i] * x[i]) ** 2, d) + PairSum(w[i] * w[j] * a[i] * a[j] * x[i] * x[j], d)) / p**2
-            - E(TRAINED_SUM) ** 2,
-            "definition of the variance; the square of a sum is its diagonal and its pairs",
+            ((c**2 + v) * p * SQUARES + pairs - (p * c * total(w[i], d)) ** 2) / p**2,
+            "as in Eq. 5", INDEPENDENT, BITS, RETAIN, MEAN, VARIANCE,
         )
-        .equals(moments, "masks look neither at the inputs nor at each other", INDEPENDENT, MASKS_APART)
-        .equals(of_inputs, "a² = a, E[a] = p, and the input's mean and variance", BITS, RETAIN, MEAN, VARIANCE)
-        .equals(UNIT_VAR_TRAIN * (SQUARES + rho_ax * PAIRS), "the input's correlation, and Eq. 9", CORRELATION)
+        .equals(UNIT_VAR_TRAIN * (SQUARES + rho_ax * PAIRS), "the correlation of what Dropout lets through", CORRELATION_AX)
     )
     parameters = (domain.RETAIN, domain.C, domain.V, domain.RHO_AX, domain.WEIGHTS)
     statement = Eq(var_train, UNIT_VAR_TRAIN * (SQUARES + rho_ax * PAIRS))

@@ -11,7 +11,7 @@ from theory.derivation import Derivation, DerivationError
 from theory.domain import Parameter, check_together, size_of
 from theory.expectation import Axiom
 from theory.printing import as_latex, as_mathml, as_text
-from theory.sums import concrete, vanishes
+from theory.sums import PairSum, concrete, vanishes
 
 CONFIRMED_AT = (2, 3, 5, 8)
 
@@ -60,7 +60,7 @@ class Equation:
     @property
     def confirmed_at(self) -> tuple[int, ...]:
         """The numbers of terms at which the identity was confirmed with its sums written out; none without sums."""
-        return CONFIRMED_AT if self.derivation.start.has(Sum) or self.formula.has(Sum) else ()
+        return CONFIRMED_AT if self.derivation.start.has(Sum, PairSum) else ()
 
     @cached_property
     def needs(self) -> Mapping[Axiom, Expr]:

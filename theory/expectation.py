@@ -13,7 +13,7 @@ from sympy import Add, Dummy, Expr, Function, Indexed, Integer, Mul, exp, expand
 
 from theory.sums import PairSum, normal, product_of_sums, sum_factors, total
 from theory.symbols import (
-    INPUTS, NOISES, RANDOM, a, beta, c, drift, n, p, r, rho, s2, sigma, spread, v, x, y,
+    INPUTS, NOISES, RANDOM, a, beta, c, drift, n, p, r, rho, rho_ax, s2, sigma, spread, v, x, y,
 )
 
 
@@ -70,7 +70,7 @@ class Axiom:
 
 def reduce_moments(expression: Expr, axioms: Iterable[Axiom]) -> Expr:
     """The normal form of an expression after every E, Var and Cov in it has been evaluated as far as axioms allow."""
-    granted = tuple(axioms)
+    granted = tuple(sorted(axioms, key=AXIOMS.index))
     if expression.has(Var):
         expression = expression.replace(Var, lambda X: E(X**2) - E(X) ** 2)
     if expression.has(Cov):
@@ -160,6 +160,14 @@ def _pair_is(variable: Any, value: Any) -> Callable[[Expr], Expr | None]:
     return rewrite
 
 
+def _noisy_pair_is(value: Expr) -> Callable[[Expr], Expr | None]:
+    def rewrite(monomial: Expr) -> Expr | None:
+        found = sorted((str(label), power) for label, _, power in _powers(monomial))
+        return value if found == [("a", 1)] * 2 + [("x", 1)] * 2 else None
+
+    return rewrite
+
+
 def _moments_of(variable: Any, law: Callable[[Any], Expr], low: Any, high: Any) -> Callable[[Expr], Expr | None]:
     """Every power of the variable integrates against its density."""
 
@@ -189,26 +197,32 @@ def _rectified(variable: Any, mean: Any, deviation: Any) -> Callable[[Expr], Exp
     return _moments_of(variable, _normal_density(mean, deviation), 0, oo)
 
 
-BITS = Axiom("bits", "a_i is 0 or 1, so a_i^k = a_i", _bits)
-RETAIN = Axiom("retain", "E[a_i] = p", _power_is(a, 1, p))
+BITS = Axiom("bits", "aᵢ is 0 or 1, so aᵢᵏ = aᵢ", _bits)
+RETAIN = Axiom("retain", "E[aᵢ] = p", _power_is(a, 1, p))
 INDEPENDENT = Axiom("noise apart from inputs", "the noise is independent of the inputs", _noise_and_inputs)
 MASKS_APART = Axiom("noises apart", "the noises of different inputs are independent", _apart(NOISES))
-UNIT_MEAN = Axiom("unit mean", "E[n_i] = 1", _power_is(n, 1, Integer(1)))
-NOISE_VARIANCE = Axiom("noise variance", "E[n_i^2] = 1 + s^2", _power_is(n, 2, 1 + s2))
-UNIFORM = Axiom("uniform", "r_i ~ U(-beta, beta)", _moments_of(r, lambda _: 1 / (2 * beta), -beta, beta))
-GAUSSIAN = Axiom("gaussian", "r_i ~ N(0, sigma^2)", _gaussian)
-MEAN = Axiom("common mean", "E[x_i] = c", _power_is(x, 1, c))
-VARIANCE = Axiom("common variance", "Var(x_i) = v, so E[x_i^2] = c^2 + v", _power_is(x, 2, c**2 + v))
-CORRELATION = Axiom("common correlation", "E[x_i x_j] = c^2 + rho v for i != j", _pair_is(x, c**2 + rho * v))
-SAMPLES_APART = Axiom("samples apart", "x_i is independent of x_j for i != j", _apart(INPUTS))
+UNIT_MEAN = Axiom("unit mean", "E[nᵢ] = 1", _power_is(n, 1, Integer(1)))
+NOISE_VARIANCE = Axiom("noise variance", "E[nᵢ²] = 1 + s²", _power_is(n, 2, 1 + s2))
+UNIFORM = Axiom("uniform", "rᵢ ~ U(-β, β)", _moments_of(r, lambda _: 1 / (2 * beta), -beta, beta))
+GAUSSIAN = Axiom("gaussian", "rᵢ ~ N(0, σ²)", _gaussian)
+MEAN = Axiom("common mean", "E[xᵢ] = c", _power_is(x, 1, c))
+VARIANCE = Axiom("common variance", "Var(xᵢ) = v, so E[xᵢ²] = c² + v", _power_is(x, 2, c**2 + v))
+CORRELATION = Axiom("common correlation", "Cov(xᵢ, xⱼ) = ρ v for i ≠ j, so E[xᵢ xⱼ] = c² + ρ v", _pair_is(x, c**2 + rho * v))
+CORRELATION_AX = Axiom(
+    "common correlation after noise",
+    "aᵢ xᵢ and aⱼ xⱼ have the correlation ρᵃˣ for i ≠ j",
+    _noisy_pair_is(p**2 * (c**2 + rho_ax * ((c**2 + v) / p - c**2))),
+)
+SAMPLES_APART = Axiom("samples apart", "xᵢ is independent of xⱼ for i ≠ j", _apart(INPUTS))
 TRAINED_RELU = Axiom(
-    "rectified in training", "x_i = relu(z_i) with z_i ~ N(0, 1), as BN makes it", _rectified(x, 0, 1)
+    "rectified in training", "xᵢ = relu(zᵢ) with zᵢ ~ N(0, 1), as BN makes it", _rectified(x, 0, 1)
 )
 TESTED_RELU = Axiom(
-    "rectified in test", "y_i = relu(z_i) with z_i ~ N(δ, τ²), shifted by the layers before", _rectified(y, drift, spread)
+    "rectified in test", "yᵢ = relu(zᵢ) with zᵢ ~ N(δ, τ²), shifted by the layers before", _rectified(y, drift, spread)
 )
 
 AXIOMS = (
+    CORRELATION_AX,
     BITS,
     RETAIN,
     INDEPENDENT,

@@ -1,0 +1,128 @@
+import math
+from itertools import combinations
+from typing import get_args
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from simulator import Array, Equicorrelated, weights_with_cos2
+from simulator.inputs import Draw
+
+few = settings(deadline=None, max_examples=20)
+seeds = st.integers(0, 2**32)
+
+
+def agrees(values: Array, truth: float) -> bool:
+    """Say whether the mean of independent values is within 6 standard errors of the truth, and of rounding."""
+    return abs(values.mean() - truth) <= 6 * values.std() / math.sqrt(len(values)) + 1e-9 * max(1.0, abs(truth))
+
+
+@st.composite
+def equicorrelated(draw: st.DrawFn) -> Equicorrelated:
+    d = draw(st.integers(1, 12))
+    lowest = -1 / (d - 1) if d > 1 else -1.0
+    return Equicorrelated(
+        d,
+        mean=draw(st.floats(-3, 3)),
+        variance=draw(st.floats(0.01, 9)),
+        correlation=draw(st.one_of(st.floats(lowest, 1), st.sampled_from([lowest, 0.0, 1.0]))),
+        draw=draw(st.sampled_from(get_args(Draw))),
+    )
+
+
+@few
+@given(equicorrelated(), seeds)
+def test_moments_are_the_ones_that_were_asked_for(inputs: Equicorrelated, seed: int):
+    x = inputs.sample(20_000, np.random.default_rng(seed)) - inputs.mean
+    assert agrees(x[:, 0], 0)
+    assert agrees(x[:, -1] ** 2, inputs.variance)
+    if inputs.d > 1:
+        assert agrees(x[:, 0] * x[:, -1], inputs.correlation * inputs.variance)
+
+
+@pytest.mark.parametrize("d", [2, 3, 4, 7, 50, 576])
+def test_at_the_least_correlation_the_inputs_add_up_to_a_constant(d: int):
+    x = Equicorrelated(d, 2.0, 9.0, -1 / (d - 1)).sample(50, np.random.default_rng(0))
+    assert np.allclose(x.sum(axis=1), 2 * d, atol=1e-6)
+    x = Equicorrelated(d, 2.0, 9.0, -0.5 / (d - 1)).sample(50, np.random.default_rng(0))
+    assert not np.allclose(x.sum(axis=1), 2 * d, atol=1e-6)
+
+
+def test_at_correlation_one_all_inputs_are_equal():
+    x = Equicorrelated(5, 1.0, 2.0, 1.0).sample(50, np.random.default_rng(0))
+    assert np.allclose(x, x[:, :1])
+    assert x[:, 0].std() > 0.5
+
+
+def test_every_pair_has_the_same_negative_correlation():
+    x = Equicorrelated(4, 0.0, 1.0, -0.2, "exponential").sample(200_000, np.random.default_rng(1))
+    assert all(agrees(x[:, i] * x[:, j], -0.2) for i, j in combinations(range(4), 2))
+    assert not any(agrees(x[:, i] * x[:, j], 0.2) for i, j in combinations(range(4), 2))
+
+
+def test_the_draws_have_different_fourth_moments_for_the_same_variance():
+    kurtosis = {
+        draw: (Equicorrelated(1, 0.0, 1.0, 0.0, draw).sample(200_000, np.random.default_rng(0)) ** 4).mean()
+        for draw in get_args(Draw)
+    }
+    expected = {"two-point": 1, "uniform": 9 / 5, "gaussian": 3, "exponential": 9}
+    assert kurtosis == {draw: pytest.approx(value, rel=0.1) for draw, value in expected.items()}
+
+
+def test_the_same_seed_gives_the_same_bits():
+    inputs = Equicorrelated(3, 0.0, 1.0, 0.5)
+    first, again, other = (inputs.sample(10, np.random.default_rng(seed)) for seed in (4, 4, 5))
+    assert (first == again).all()
+    assert (first != other).any()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"d": 0}, "d = 0: must be a whole number >= 1"),
+        ({"d": 2.5}, "d = 2.5: must be a whole number >= 1"),
+        ({"variance": 0}, "variance v = 0: must be > 0"),
+        ({"variance": -1.0}, "variance v = -1.0: must be > 0"),
+        ({"mean": math.nan}, "mean c = nan: must be a finite number"),
+        ({"mean": 1e10}, "mean c = 10000000000.0: must lie within"),
+        ({"correlation": math.inf}, "correlation rho = inf: must be a finite number"),
+        ({"correlation": 1.01}, "correlation rho = 1.01: must lie in"),
+        ({"d": 5, "correlation": -0.5}, "correlation rho = -0.5: must lie in .* starts at -0.25 for d = 5"),
+        ({"d": 5, "correlation": math.nextafter(-0.25, -1)}, "correlation rho = -0.25000000000000006: must lie in"),
+        ({"draw": "cauchy"}, "draw = cauchy: must be one of gaussian"),
+    ],
+)
+def test_inputs_that_cannot_exist_are_refused_in_one_line(change: dict, message: str):
+    with pytest.raises(ValueError, match=message) as refused:
+        Equicorrelated(**{"d": 3, "mean": 0.0, "variance": 1.0, "correlation": 0.0} | change)
+    assert "\n" not in str(refused.value)
+
+
+@few
+@given(st.integers(2, 600), st.one_of(st.floats(0, 1), st.sampled_from([0.0, 1.0])), seeds)
+def test_weights_are_a_unit_vector_at_the_angle_that_was_asked_for(d: int, cos2: float, seed: int):
+    w = weights_with_cos2(d, cos2, np.random.default_rng(seed))
+    assert w @ w == pytest.approx(1, abs=1e-12)
+    assert w.sum() ** 2 / d == pytest.approx(cos2, abs=1e-12)
+
+
+def test_weights_point_in_every_direction_around_the_diagonal():
+    rng = np.random.default_rng(0)
+    w = np.array([weights_with_cos2(3, 0.25, rng) for _ in range(20_000)])
+    # By symmetry each coordinate has mean 0 and mean square 1/3, and each pair the same mean product.
+    assert all(agrees(w[:, i], 0) and agrees(w[:, i] ** 2, 1 / 3) for i in range(3))
+    assert all(agrees(w[:, i] * w[:, j], (3 * 0.25 - 1) / 6) for i, j in combinations(range(3), 2))
+
+
+def test_a_single_weight_is_parallel_to_the_diagonal():
+    assert abs(weights_with_cos2(1, 1, np.random.default_rng(0))) == 1
+    with pytest.raises(ValueError, match=r"cos2 = 0\.5: must be 1 for d = 1"):
+        weights_with_cos2(1, 0.5, np.random.default_rng(0))
+
+
+@pytest.mark.parametrize("cos2", [-0.1, 1.1, math.nan])
+def test_a_cosine_beyond_one_is_refused(cos2: float):
+    with pytest.raises(ValueError, match="cos2 = "):
+        weights_with_cos2(3, cos2, np.random.default_rng(0))

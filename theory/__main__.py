@@ -1,0 +1,128 @@
+"""The command line of theory: `python -m theory list | show eq10 | eval eq10 retain=0.5 ... | axioms`."""
+
+import contextlib
+import io
+import os
+import sys
+from dataclasses import dataclass
+from typing import Literal
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+from tyro.conf import Positional
+
+from theory import EQUATIONS
+from theory.equation import Equation
+from theory.expectation import AXIOMS
+from theory.rendering import document
+
+BAD_INPUT = 2
+
+
+@dataclass(frozen=True)
+class List:
+    """Every equation, of the paper and beyond it, in one line each."""
+
+    def __call__(self) -> None:
+        table = Table("name", "says", "statement", box=None, pad_edge=False)
+        for name, equation in EQUATIONS.items():
+            table.add_row(name, equation.title, equation.text())
+        _console().print(table, markup=False, soft_wrap=True)
+
+
+@dataclass(frozen=True)
+class Show:
+    """One equation: its statement, domain, derivation step by step, and which axioms it needs."""
+
+    name: Positional[str]
+    """eq1 ... eq13, law, or another name that `list` prints"""
+    format: Literal["text", "latex", "mathml"] = "text"
+    """text shows everything; latex and mathml give the statement alone, to paste"""
+
+    def __call__(self) -> None:
+        equation = _find(self.name)
+        renderings = {"text": document, "latex": Equation.latex, "mathml": Equation.mathml}
+        print(renderings[self.format](equation))
+
+
+@dataclass(frozen=True)
+class Eval:
+    """The value of an equation's right side: `eval eq10 retain=0.5 c=0 v=1 rho=0.2 d=576 cos2=0.02`."""
+
+    name: Positional[str]
+    """eq1 ... eq13, law, or another name that `list` prints"""
+    values: Positional[tuple[str, ...]] = ()
+    """name=value for every argument that `show` lists; a list of numbers is separated by commas"""
+
+    def __call__(self) -> None:
+        equation = _find(self.name)
+        value = equation.evaluate(**_assignments(self.values))
+        print(equation.text())
+        print(value)
+
+
+@dataclass(frozen=True)
+class Axioms:
+    """Which equation needs which axiom: without it, the equation breaks."""
+
+    def __call__(self) -> None:
+        needs = {name: equation.needs for name, equation in EQUATIONS.items()}
+        for axiom in AXIOMS:
+            broken = [name for name, needed in needs.items() if axiom in needed]
+            print(f"{axiom.name}: {axiom.says}\n    breaks without it: {', '.join(broken) or 'nothing'}")
+
+
+Command = List | Show | Eval | Axioms
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line, and return its exit code."""
+    try:
+        _parse(arguments)()
+    except ValueError as error:
+        print("theory:", error, file=sys.stderr)
+        return BAD_INPUT
+    except BrokenPipeError:  # the reader, say `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _find(name: str) -> Equation:
+    if name not in EQUATIONS:
+        raise ValueError(f"name = {name}: must be one of {', '.join(EQUATIONS)}")
+    return EQUATIONS[name]
+
+
+def _assignments(pairs: tuple[str, ...]) -> dict[str, str]:
+    values: dict[str, str] = {}
+    for pair in pairs:
+        name, equals, value = pair.partition("=")
+        if not (name and equals and value):
+            raise ValueError(f"values = {pair}: must read name=value")
+        if name in values:
+            raise ValueError(f"{name} is given twice: {values[name]} and {value}")
+        values[name] = value
+    return values
+
+
+def _parse(arguments: list[str] | None) -> Command:
+    """Read the command line; tyro's box of complaints becomes a one-line ValueError."""
+    captured = io.StringIO()
+    commands = {"list": List, "show": Show, "eval": Eval, "axioms": Axioms}
+    try:
+        with contextlib.redirect_stderr(captured):
+            return tyro.extras.subcommand_cli_from_dict(commands, prog="python -m theory", args=arguments)
+    except SystemExit as stop:
+        if not stop.code:  # --help
+            raise
+        box = (line.strip("╭╮╰╯│─ ") for line in captured.getvalue().strip().splitlines())
+        raise ValueError(": ".join(" ".join(box).split(" For full helptext")[0].split("  ")).strip()) from None
+
+
+def _console() -> Console:
+    return Console(highlight=False, width=None if sys.stdout.isatty() else 200)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

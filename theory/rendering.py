@@ -1,0 +1,57 @@
+"""One equation as a page of text that a person enjoys reading."""
+
+from textwrap import fill, indent
+
+from theory.derivation import Derivation, Step
+from theory.equation import Equation
+from theory.printing import as_text
+
+LONGEST_RESIDUAL = 90
+
+
+def document(equation: Equation) -> str:
+    """Statement, arguments, conditions, derivation, and what each axiom is needed for."""
+    parts = [
+        f"{equation.name}: {equation.title}\n{equation.source}",
+        indent(equation.text(), "    "),
+        _section("Arguments", [f"{one.name}: {one.allowed}" for one in equation.parameters]),
+        _section("Conditions", list(equation.conditions)),
+        _derivation(equation),
+        _section("Needs", _needs(equation)),
+    ]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _section(title: str, lines: list[str]) -> str:
+    return "\n".join([title, *(fill(line, 100, initial_indent="    ", subsequent_indent="        ") for line in lines)]) if (
+        lines
+    ) else ""
+
+
+def _derivation(equation: Equation) -> str:
+    title = "What follows" if equation.defines else "Derivation"
+    verified = "every step verified"
+    if equation.confirmed_at:
+        sizes = ", ".join(map(str, equation.confirmed_at))
+        verified += f"; confirmed as a polynomial identity at {equation.derivation.upper} = {sizes}"
+    return "\n".join([f"{title} ({verified})", *_steps(equation.derivation)])
+
+
+def _steps(derivation: Derivation) -> list[str]:
+    where = [f"    where {as_text(symbol)} = {as_text(meaning)}" for symbol, meaning in derivation.where.items()]
+    return [f"      {as_text(derivation.start)}", *where, *(_step(step) for step in derivation.steps)]
+
+
+def _step(step: Step) -> str:
+    relation = {"<=": "≤", ">=": "≥"}.get(step.relation, step.relation)
+    cited = f"  [{', '.join(axiom.name for axiom in step.axioms)}]" if step.axioms else ""
+    return f"    {relation} {as_text(step.expression)}\n{fill(step.reason + cited, 100, initial_indent=' ' * 10, subsequent_indent=' ' * 10)}"
+
+
+def _needs(equation: Equation) -> list[str]:
+    lines = []
+    for axiom, residual in equation.needs.items():
+        off = as_text(residual)
+        consequence = f"start - result would be {off}" if len(off) <= LONGEST_RESIDUAL else "start and result would differ"
+        lines.append(f"{axiom.name} ({axiom.says}); without it {consequence}")
+    return lines
