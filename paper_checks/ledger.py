@@ -65,3 +65,12 @@ def check(claim_id: str, evidence: Evidence, verdict: Verdict = Verdict.HOLDS) -
         return pytest.mark.claim(claim_id, evidence, verdict)(test)
 
     return mark
+
+
+def control(claim_id: str) -> Callable[[Test], Test]:
+    """Mark a test as a negative control of a claim's checks: it shows that they can fail, and establishes nothing."""
+
+    def mark(test: Test) -> Test:
+        return pytest.mark.claim(claim_id, None, None)(test)
+
+    return mark

@@ -8,7 +8,7 @@ from math import comb
 import pytest
 import sympy as sp
 
-from paper_checks.ledger import Evidence, Verdict, check
+from paper_checks.ledger import Evidence, Verdict, check, control
 from paper_checks.printed import Interval, Printed, Reading, less, surely_at_most, surely_increasing, surely_less
 from paper_checks.reported import (
     COS2_RANGE,
@@ -147,11 +147,13 @@ def test_table_1_excludes_basic_blocks_and_figure_4_excludes_110_layers() -> Non
     assert axis_fits("PreResNet", 9 * 18 + 1)
 
 
+@control("S4-PRERES")
 def test_the_three_preresnets_have_their_known_numbers_of_convolutions() -> None:
     lists = (basic_dimensions(18), bottleneck_dimensions(12), bottleneck_dimensions(18))
     assert [len(dimensions) for dimensions in lists] == [111, 112, 166]
 
 
+@control("S4-PRERES")
 def test_the_means_of_two_convolutions_are_reached_at_the_ends_of_the_range() -> None:
     means = weighted_means([10, 20], Fraction(1), Fraction(3))
     assert (means.low, means.high) == (Fraction(50, 4), Fraction(70, 4))
@@ -184,6 +186,7 @@ def test_no_row_of_table_2_keeps_the_constant_of_eq_10() -> None:
     assert sure_spread(SHIFTS["DenseNet"]) > Fraction(13, 2)
 
 
+@control("T2-EQ10")
 @pytest.mark.parametrize("constant", ["0.002", "0.05", "0.3"])
 def test_a_row_made_by_eq_10_and_rounded_to_six_digits_keeps_it(constant: str) -> None:
     row = {drop: Printed(f"{float(1 + odds(drop) * Fraction(constant)):.6f}") for drop in DROPS}
@@ -209,6 +212,7 @@ def test_preresnet_shifts_less_than_eq_10_allows(drop: str) -> None:
         assert bottleneck_floor(blocks, "0.5") > Fraction("1.12")
 
 
+@control("T2-PRERES")
 def test_by_eq_10_the_excess_is_the_noise_over_the_gathering_of_the_inputs() -> None:
     p, c, v, rho, gathered = sp.symbols("p c v rho t", positive=True)
     train = (c**2 + v) / p - c**2 + v * rho * (gathered - 1)
@@ -217,6 +221,7 @@ def test_by_eq_10_the_excess_is_the_noise_over_the_gathering_of_the_inputs() -> 
     assert sp.simplify(train / test - 1 - excess) == 0
 
 
+@control("T2-PRERES")
 @pytest.mark.parametrize("width", [16, 32, 64])
 def test_no_correlation_and_angle_gather_more_than_the_largest_d_cos2(width: int) -> None:
     largest = width * COS2_HIGH
@@ -285,6 +290,7 @@ def test_half_of_the_gains_from_uout_are_below_one_standard_error_and_none_reach
     assert within == {1: 4, 2: 8}
 
 
+@control("T3-MARGIN")
 def test_the_loss_of_preresnet_b_would_be_seen_beyond_two_standard_errors() -> None:
     row = ERRORS["C10"]["PreResNet"]
     assert not surely_within(2, row["b"], row["none"], int(SETTING["test images"]))

@@ -5,7 +5,7 @@ from fractions import Fraction
 
 import pytest
 
-from paper_checks.ledger import Evidence, Verdict, check
+from paper_checks.ledger import Evidence, Verdict, check, control
 from paper_checks.printed import Interval, Printed, Reading, less, surely_increasing, surely_less
 from paper_checks.reported import (
     COS2_RANGE,
@@ -89,6 +89,7 @@ def test_the_transcript_is_the_one_that_was_proof_read() -> None:
     assert digest() == SEAL
 
 
+@control("TRANSCRIPTION")
 @pytest.mark.parametrize("figures", [TABLE2, *TABLE1.values(), *TABLE3.values(), *TABLE4.values(), *TABLE5.values()])
 def test_one_changed_digit_breaks_the_seal(figures: Mapping[str, Mapping[str, str]]) -> None:
     sealed = digest({"block": figures})
@@ -98,6 +99,7 @@ def test_one_changed_digit_breaks_the_seal(figures: Mapping[str, Mapping[str, st
                 assert digest({"block": altered(figures, name, column, other)}) != sealed
 
 
+@control("TRANSCRIPTION")
 def test_the_seal_covers_every_table() -> None:
     for name in TRANSCRIPT:
         assert digest({**TRANSCRIPT, name: "lost"}) != SEAL
@@ -124,6 +126,7 @@ def test_figure_6_is_labelled_c100_and_only_c100_errors_fit_its_axis() -> None:
     }
 
 
+@control("F6-LABEL")
 def test_the_other_label_would_have_been_read_as_such() -> None:
     assert list(axis_labels(FIGURE6_LABEL_AND_TICKS.replace("R100", "R10"))) == ["CIFAR10"]
 
@@ -168,6 +171,7 @@ def test_wrn_shifts_least_at_every_drop_ratio() -> None:
     assert [net for net in NETS if smallest_everywhere(SHIFTS, net)] == ["WRN"]
 
 
+@control("T2-WRN")
 def test_a_larger_shift_of_wrn_in_any_column_would_be_noticed() -> None:
     for drop in DROPS:
         larger = max(row[drop] for row in TABLE2.values())
@@ -185,6 +189,7 @@ def test_every_net_shifts_less_the_more_is_retained() -> None:
     assert all(surely_increasing(-row[drop] for drop in by_retained) for row in SHIFTS.values())
 
 
+@control("T2-GROWTH")
 @pytest.mark.parametrize("net", NETS)
 def test_a_row_that_stops_growing_would_be_noticed(net: str) -> None:
     for drop, lower in zip(DROPS[1:], DROPS, strict=False):
@@ -234,6 +239,7 @@ def test_adjusting_improves_all_sixteen_models_but_lifts_only_two_above_no_dropo
     assert sum(map(len, lifted)) == 2
 
 
+@control("T3-ADJUST")
 def test_one_model_that_adjusting_leaves_alone_would_be_noticed() -> None:
     unmoved = {**ERRORS, "C10": block(altered(TABLE3["C10"], "WRN", "b-A", TABLE3["C10"]["WRN"]["b"]))}
     assert surely_better(unmoved, "b-A", "b") == ALL - {("C10", "WRN")}

@@ -20,7 +20,8 @@ def eq5() -> Equation:
         .equals(E(a[k] ** 2 * x[k] ** 2) / p**2 - (E(a[k] * x[k]) / p) ** 2, "definition of the variance")
         .equals(
             E(a[k] ** 2) * E(x[k] ** 2) / p**2 - (E(a[k]) * E(x[k]) / p) ** 2,
-            "the mask does not look at the input", INDEPENDENT,
+            "the mask does not look at the input",
+            INDEPENDENT,
         )
         .equals(E(a[k]) * E(x[k] ** 2) / p**2 - (E(a[k]) * E(x[k]) / p) ** 2, "a² = a", BITS)
         .equals(E(x[k] ** 2) / p - E(x[k]) ** 2, "E[a] = p", RETAIN)

@@ -44,12 +44,22 @@ def eq7() -> Equation:
     mean = total(w[i] * E(a[i] * x[i]), d)
     derivation = (
         Derivation(Var(TRAINED_SUM))
-        .equals((diagonal + pairs - mean**2) / p**2, "definition of the variance; the square of a sum is its diagonal and its pairs")
+        .equals(
+            (diagonal + pairs - mean**2) / p**2,
+            "definition of the variance; the square of a sum is its diagonal and its pairs",
+        )
         .equals(
             ((c**2 + v) * p * SQUARES + pairs - (p * c * total(w[i], d)) ** 2) / p**2,
-            "as in Eq. 5", INDEPENDENT, BITS, RETAIN, MEAN, VARIANCE,
+            "as in Eq. 5",
+            INDEPENDENT,
+            BITS,
+            RETAIN,
+            MEAN,
+            VARIANCE,
         )
-        .equals(UNIT_VAR_TRAIN * (SQUARES + rho_ax * PAIRS), "the correlation of what Dropout lets through", CORRELATION_AX)
+        .equals(
+            UNIT_VAR_TRAIN * (SQUARES + rho_ax * PAIRS), "the correlation of what Dropout lets through", CORRELATION_AX
+        )
     )
     parameters = (domain.RETAIN, domain.C, domain.V, domain.RHO_AX, domain.WEIGHTS)
     statement = Eq(var_train, UNIT_VAR_TRAIN * (SQUARES + rho_ax * PAIRS))
@@ -78,7 +88,9 @@ def eq9() -> Equation:
         Derivation(Cov(a[i] * x[i], a[j] * x[j]) / deviations)
         .equals(
             (E(a[i]) * E(a[j]) * E(x[i] * x[j]) - E(a[i]) * E(x[i]) * E(a[j]) * E(x[j])) / deviations,
-            "masks look neither at the inputs nor at each other", INDEPENDENT, MASKS_APART,
+            "masks look neither at the inputs nor at each other",
+            INDEPENDENT,
+            MASKS_APART,
         )
         .equals(p**2 * rho * v / deviations, "E[a] = p, and the input's correlation", RETAIN, MEAN, CORRELATION)
         .equals(RHO_AX, "Eq. 5: each deviation is p √((c² + v)/p - c²)", INDEPENDENT, BITS, RETAIN, MEAN, VARIANCE)
@@ -96,7 +108,9 @@ def eq10() -> Equation:
         .equals(v * (SQUARES + rho * PAIRS) / Var(TRAINED_SUM), "Eq. 8", *INPUT_AXIOMS)
         .equals(
             v * (SQUARES + rho * PAIRS) / (cross * SQUARES + rho * v * PAIRS),
-            "Eqs. 7 and 9", *DROPOUT_AXIOMS, *INPUT_AXIOMS,
+            "Eqs. 7 and 9",
+            *DROPOUT_AXIOMS,
+            *INPUT_AXIOMS,
         )
         .equals(
             (v * SQUARES + v * rho * (d * cos2 - 1) * SQUARES) / (cross * SQUARES + v * rho * (d * cos2 - 1) * SQUARES),
@@ -129,5 +143,11 @@ def eq12() -> Equation:
     conditions = ("cos²θ > 0: weights that sum to zero satisfy Eq. 10, but not this form of it",)
     title = "case (b): the shift, in the form that shows the width"
     return Equation(
-        "eq12", title, f"{SECTION}, Eq. 12", Eq(shift, numerator / denominator), SHIFT_PARAMETERS, derivation, conditions
+        "eq12",
+        title,
+        f"{SECTION}, Eq. 12",
+        Eq(shift, numerator / denominator),
+        SHIFT_PARAMETERS,
+        derivation,
+        conditions,
     )

@@ -28,7 +28,8 @@ def chain() -> Equation:
         .equals(
             inherited * v / var_train,
             "by induction L-1 blocks deliver Δ^(L-1) of the variance; the next one, being linear, passes it on",
-            MEAN, VARIANCE,
+            MEAN,
+            VARIANCE,
         )
         .equals(shift**depth, "and adds its own: Δ = v / Var_Train, while BN divides by Var_Train")
     )
@@ -79,7 +80,9 @@ def relu_drift() -> Equation:
         Derivation(moved, where={drift: sympify(0), cos2: COS2})
         .equals(
             (spread - 1) ** 2 * total(w[i], d) ** 2 / ((pi * (1 + s2) - 1) * SQUARES),
-            "both means are in proportion to Σ w", *RELU_BLOCK, TESTED_RELU,
+            "both means are in proportion to Σ w",
+            *RELU_BLOCK,
+            TESTED_RELU,
         )
         .equals(formula, "Eq. 11")
     )
@@ -133,5 +136,3 @@ def relu_stack(noise_var: float, d_cos2: float, depth: int) -> list[Response]:
         moved = d_cos2**0.5 * (mean - trained_mean) / remembered**0.5
         responses.append(Response(moved, (power - mean**2) / remembered))
     return responses[1:]
-
-

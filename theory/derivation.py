@@ -103,9 +103,7 @@ class Derivation:
     def broken_by_dropping(self, axiom: Axiom) -> Expr | None:
         """What start - result becomes without one axiom, or None where the derivation stands without it."""
         kept = tuple(other for other in self.axioms if other is not axiom)
-        return None if self._same(self.start, self.equal_end, kept) else self.residual(
-            self.start, self.equal_end, kept
-        )
+        return None if self._same(self.start, self.equal_end, kept) else self.residual(self.start, self.equal_end, kept)
 
     def confirmed_at(self, size: int) -> bool:
         """Whether start = result as a polynomial identity with all sums written out for `size` terms."""
@@ -119,9 +117,7 @@ class Derivation:
         equal = [step.expression for step in self.steps if step.relation == "="]
         return equal[-1] if equal else self.start
 
-    def _bounded(
-        self, bound: Any, reason: str, margin: Expr, positive: tuple[Expr, ...], *, sign: int
-    ) -> "Derivation":
+    def _bounded(self, bound: Any, reason: str, margin: Expr, positive: tuple[Expr, ...], *, sign: int) -> "Derivation":
         bound = sympify(bound)
         if not vanishes(self._meant(sign * (self.result - bound) - margin)):
             raise DerivationError(f"{reason}: {margin} is not the distance of {self.result} from {bound}")

@@ -11,6 +11,7 @@ from sympy import Expr, Integer, Rational
 from theory import symbols as s
 from theory.expectation import E
 
+
 @dataclass(frozen=True)
 class Parameter:
     """A named argument.

@@ -79,8 +79,11 @@ class Equation:
         read = check_together(self._read(values))
         size = size_of(read)
         formula = self.formula if size is None else concrete(self.formula, int(size), self.derivation.upper)
-        replaced = {old: new for parameter in self.parameters
-                    for old, new in parameter.replacements(read[parameter.name]).items()}
+        replaced = {
+            old: new
+            for parameter in self.parameters
+            for old, new in parameter.replacements(read[parameter.name]).items()
+        }
         value = formula.subs(replaced)
         if value.has(nan, zoo, oo):
             raise ValueError(f"{self.name}: 0/0 or 1/0 at {', '.join(f'{k} = {values[k]}' for k in values)}")

@@ -13,7 +13,24 @@ from sympy import Add, Dummy, Expr, Function, Indexed, Integer, Mul, exp, expand
 
 from theory.sums import PairSum, normal, product_of_sums, sum_factors, total
 from theory.symbols import (
-    INPUTS, NOISES, RANDOM, a, beta, c, drift, n, p, r, rho, rho_ax, s2, sigma, spread, v, x, y,
+    INPUTS,
+    NOISES,
+    RANDOM,
+    a,
+    beta,
+    c,
+    drift,
+    n,
+    p,
+    r,
+    rho,
+    rho_ax,
+    s2,
+    sigma,
+    spread,
+    v,
+    x,
+    y,
 )
 
 
@@ -207,16 +224,16 @@ UNIFORM = Axiom("uniform", "rᵢ ~ U(-β, β)", _moments_of(r, lambda _: 1 / (2 
 GAUSSIAN = Axiom("gaussian", "rᵢ ~ N(0, σ²)", _gaussian)
 MEAN = Axiom("common mean", "E[xᵢ] = c", _power_is(x, 1, c))
 VARIANCE = Axiom("common variance", "Var(xᵢ) = v, so E[xᵢ²] = c² + v", _power_is(x, 2, c**2 + v))
-CORRELATION = Axiom("common correlation", "Cov(xᵢ, xⱼ) = ρ v for i ≠ j, so E[xᵢ xⱼ] = c² + ρ v", _pair_is(x, c**2 + rho * v))
+CORRELATION = Axiom(
+    "common correlation", "Cov(xᵢ, xⱼ) = ρ v for i ≠ j, so E[xᵢ xⱼ] = c² + ρ v", _pair_is(x, c**2 + rho * v)
+)
 CORRELATION_AX = Axiom(
     "common correlation after noise",
     "aᵢ xᵢ and aⱼ xⱼ have the correlation ρᵃˣ for i ≠ j",
     _noisy_pair_is(p**2 * (c**2 + rho_ax * ((c**2 + v) / p - c**2))),
 )
 SAMPLES_APART = Axiom("samples apart", "xᵢ is independent of xⱼ for i ≠ j", _apart(INPUTS))
-TRAINED_RELU = Axiom(
-    "rectified in training", "xᵢ = relu(zᵢ) with zᵢ ~ N(0, 1), as BN makes it", _rectified(x, 0, 1)
-)
+TRAINED_RELU = Axiom("rectified in training", "xᵢ = relu(zᵢ) with zᵢ ~ N(0, 1), as BN makes it", _rectified(x, 0, 1))
 TESTED_RELU = Axiom(
     "rectified in test", "yᵢ = relu(zᵢ) with zᵢ ~ N(δ, τ²), shifted by the layers before", _rectified(y, drift, spread)
 )

@@ -33,7 +33,9 @@ def law() -> Equation:
         Derivation(Var(NOISY_SUM), where={var_test: Var(TEST_SUM)})
         .equals(
             squares + pairs - total(w[i] * E(n[i]) * E(x[i]), d) ** 2,
-            "diagonal and pairs; noises look neither at the inputs nor at each other", INDEPENDENT, MASKS_APART,
+            "diagonal and pairs; noises look neither at the inputs nor at each other",
+            INDEPENDENT,
+            MASKS_APART,
         )
         .equals(squares + unit, "E[n] = 1: where two noises meet, or one stands alone, it disappears", UNIT_MEAN)
         .equals((1 + s2) * total(w[i] ** 2 * E(x[i] ** 2), d) + unit, "E[n²] = 1 + s²", NOISE_VARIANCE)

@@ -57,7 +57,9 @@ def equal_noise() -> Equation:
     )
     title = "the retain ratio at which Dropout shifts exactly as Uout does"
     conditions = ("both have the same s², so by the law the same shift everywhere",)
-    return Equation("equal-noise", title, "beyond Section 5", Eq(p, 3 / (3 + beta**2)), (domain.BETA,), derivation, conditions)
+    return Equation(
+        "equal-noise", title, "beyond Section 5", Eq(p, 3 / (3 + beta**2)), (domain.BETA,), derivation, conditions
+    )
 
 
 def scaled_in_test() -> Equation:
@@ -73,7 +75,13 @@ def scaled_in_test() -> Equation:
 def affine() -> Equation:
     """BN's own scale and shift do not change the ratio (Section 2 leaves them out)."""
     derivation = Derivation(Var(sigma * x[k] + beta) / Var(sigma * TRAINED_UNIT + beta)).equals(
-        v / UNIT_VAR_TRAIN, "a scale σ leaves both as σ², an offset β as nothing", INDEPENDENT, BITS, RETAIN, MEAN, VARIANCE
+        v / UNIT_VAR_TRAIN,
+        "a scale σ leaves both as σ², an offset β as nothing",
+        INDEPENDENT,
+        BITS,
+        RETAIN,
+        MEAN,
+        VARIANCE,
     )
     parameters = (domain.RETAIN, domain.C, domain.V)
     title = "a common scale and offset leave the shift alone"

@@ -49,7 +49,9 @@ def eq3() -> Equation:
         .equals(
             m / (m - 1) * (E(x[k] ** 2) - E(x[k] ** 2) / m - (m - 1) * E(x[k]) ** 2 / m),
             "the m values are independent and of one distribution",
-            SAMPLES_APART, MEAN, VARIANCE,
+            SAMPLES_APART,
+            MEAN,
+            VARIANCE,
         )
         .equals(v, "what is left is E[x²] - E[x]²", MEAN, VARIANCE)
     )
@@ -69,7 +71,9 @@ def eq4() -> Equation:
     derivation = (
         Derivation(Var((x[k] - moving_mean) / sqrt(moving_var + eps)))
         .equals(Var(x[k]) / (moving_var + eps), "frozen statistics make BN an affine map")
-        .equals(v / (moving_var + eps), "Var(x) = v, whatever BN remembers: at eps = 0 this is the shift", MEAN, VARIANCE)
+        .equals(
+            v / (moving_var + eps), "Var(x) = v, whatever BN remembers: at eps = 0 this is the shift", MEAN, VARIANCE
+        )
     )
     statement = Eq(IndexedBase("xhat")[k], (x[k] - moving_mean) / sqrt(moving_var + eps))
     parameters = (domain.X, domain.MOVING_MEAN, domain.MOVING_VAR, domain.EPS)

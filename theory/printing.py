@@ -100,5 +100,3 @@ def as_latex(expression: Basic) -> str:
 def as_mathml(latex: str) -> str:
     """LaTeX as a MathML element that needs no script and no font."""
     return convert(latex, display="block")
-
-

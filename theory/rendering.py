@@ -23,9 +23,11 @@ def document(equation: Equation) -> str:
 
 
 def _section(title: str, lines: list[str]) -> str:
-    return "\n".join([title, *(fill(line, 100, initial_indent="    ", subsequent_indent="        ") for line in lines)]) if (
-        lines
-    ) else ""
+    return (
+        "\n".join([title, *(fill(line, 100, initial_indent="    ", subsequent_indent="        ") for line in lines)])
+        if (lines)
+        else ""
+    )
 
 
 def _derivation(equation: Equation) -> str:
@@ -52,6 +54,8 @@ def _needs(equation: Equation) -> list[str]:
     lines = []
     for axiom, residual in equation.needs.items():
         off = as_text(residual)
-        consequence = f"start - result would be {off}" if len(off) <= LONGEST_RESIDUAL else "start and result would differ"
+        consequence = (
+            f"start - result would be {off}" if len(off) <= LONGEST_RESIDUAL else "start and result would differ"
+        )
         lines.append(f"{axiom.name} ({axiom.says}); without it {consequence}")
     return lines

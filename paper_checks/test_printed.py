@@ -9,6 +9,7 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from paper_checks.ledger import Evidence, check
 from paper_checks.printed import (
     Interval,
     Number,
@@ -35,6 +36,7 @@ def interval_and_point(draw: st.DrawFn) -> tuple[Interval, Fraction]:
     return held, held.low + share * (held.high - held.low)
 
 
+@check("ROUNDING", Evidence.ENUMERATED)
 @pytest.mark.parametrize(
     ("text", "low", "high"),
     [
@@ -54,6 +56,7 @@ def test_a_printed_decimal_reaches_half_a_unit_of_its_last_digit_to_either_side(
     assert printed.value == Fraction(text)
 
 
+@check("ROUNDING", Evidence.ENUMERATED)
 @pytest.mark.parametrize(
     "text", ["", ".5", "5.", "1e3", " 8", "8\n", "8,42", "1/2", "nan", "inf", "+1", "--1", "٣", "8.42%", "1_0"]
 )
@@ -62,12 +65,14 @@ def test_what_is_not_a_plain_decimal_is_refused(text: str) -> None:
         Printed(text)
 
 
+@check("ROUNDING", Evidence.ENUMERATED)
 @given(decimals, st.integers(0, 7), st.sampled_from([ROUND_HALF_EVEN, ROUND_HALF_UP, ROUND_HALF_DOWN]))
 def test_every_value_that_rounds_to_the_print_lies_in_it(true: Decimal, places: int, rounding: str) -> None:
     text = f"{true.quantize(Decimal(1).scaleb(-places), rounding):f}"
     assert Fraction(true) in Printed(text)
 
 
+@check("ROUNDING", Evidence.ENUMERATED)
 @given(decimals, st.integers(0, 7))
 def test_no_value_that_rounds_to_another_print_lies_inside_it(true: Decimal, places: int) -> None:
     printed = Printed(f"{true.quantize(Decimal(1).scaleb(-places)):f}")
@@ -77,6 +82,7 @@ def test_no_value_that_rounds_to_another_print_lies_inside_it(true: Decimal, pla
     assert Fraction(1, 10**places) == unit
 
 
+@check("ROUNDING", Evidence.ENUMERATED)
 @given(interval_and_point(), interval_and_point(), st.sampled_from(OPERATIONS))
 def test_an_operation_holds_every_pointwise_result(
     left: tuple[Interval, Fraction],
@@ -91,6 +97,7 @@ def test_an_operation_holds_every_pointwise_result(
     assert exact in interval(operation(left[0], right[1]))
 
 
+@check("ROUNDING", Evidence.ENUMERATED)
 @given(intervals, intervals, st.sampled_from(OPERATIONS))
 def test_the_ends_of_a_result_are_reached_at_ends_of_the_operands(
     left: Interval, right: Interval, operation: Callable[..., Interval]
@@ -102,6 +109,7 @@ def test_the_ends_of_a_result_are_reached_at_ends_of_the_operands(
     assert result.high in corners
 
 
+@check("ROUNDING", Evidence.ENUMERATED)
 @given(interval_and_point(), interval_and_point())
 def test_a_sure_comparison_is_true_of_every_pair_and_an_undecided_one_of_some(
     left: tuple[Interval, Fraction], right: tuple[Interval, Fraction]
@@ -113,6 +121,7 @@ def test_a_sure_comparison_is_true_of_every_pair_and_an_undecided_one_of_some(
     assert surely_less(a, b) is (less(a, b) is Reading.HOLDS)
 
 
+@check("ROUNDING", Evidence.ENUMERATED)
 @pytest.mark.parametrize(
     ("a", "b", "reading"),
     [
@@ -128,23 +137,27 @@ def test_neighbouring_prints_may_share_a_value(a: str, b: str, reading: Reading)
     assert less(Printed(a), Printed(b)) is reading
 
 
+@check("ROUNDING", Evidence.ENUMERATED)
 def test_touching_intervals_are_at_most_but_not_less() -> None:
     assert surely_at_most(Printed("1.00"), Printed("1.01"))
     assert not surely_less(Printed("1.00"), Printed("1.01"))
 
 
+@check("ROUNDING", Evidence.ENUMERATED)
 def test_a_row_increases_only_if_every_step_does() -> None:
     assert surely_increasing([1, Printed("1.5"), Fraction(2)])
     assert not surely_increasing([1, Printed("1.5"), Printed("1.6"), 3])
     assert not surely_increasing([1, 3, 2])
 
 
+@check("ROUNDING", Evidence.ENUMERATED)
 def test_exact_numbers_are_points_and_floats_are_refused() -> None:
     assert (interval(3).low, interval(3).high) == (3, 3)
     with pytest.raises(TypeError, match="exact numbers only"):
         interval(0.1)  # pyright: ignore[reportArgumentType]
 
 
+@check("ROUNDING", Evidence.ENUMERATED)
 def test_an_interval_does_not_run_downwards_nor_divide_by_zero() -> None:
     with pytest.raises(ValueError, match="runs upwards"):
         Interval(2, 1)
@@ -152,5 +165,6 @@ def test_an_interval_does_not_run_downwards_nor_divide_by_zero() -> None:
         operator.truediv(Printed("1.0"), Interval(-1, 1))
 
 
+@check("ROUNDING", Evidence.ENUMERATED)
 def test_an_interval_shows_its_ends() -> None:
     assert repr(Printed("8.42")) == "[8.415, 8.425]"

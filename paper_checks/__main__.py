@@ -1,0 +1,88 @@
+"""Command line of the ledger: `python -m paper_checks readme [--check]` keeps the README's claims up to date."""
+
+import contextlib
+import io
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from paper_checks.claims import CLAIMS
+from paper_checks.report import write_whole
+from paper_checks.summary import readme_block
+
+README = Path(__file__).parent.parent / "README.md"
+BEGIN, END = "<!-- claims:begin -->", "<!-- claims:end -->"
+STALE, BAD_INPUT = 1, 2
+
+
+@dataclass(frozen=True)
+class Readme:
+    """Write the ledger, as Markdown, between the two claims markers of the README."""
+
+    check: tyro.conf.FlagCreatePairsOff[bool] = False
+    """change nothing; exit with 1 if the README does not say what the ledger says"""
+    file: Path = README
+    """the README"""
+
+    def __call__(self) -> int:
+        """Return the exit code."""
+        # Bytes, since text mode would translate line ends.
+        old = self.file.read_bytes().decode()
+        new = with_claims(old, self.file)
+        if new == old:
+            return 0
+        if self.check:
+            return complain(f"{self.file} is stale: run `python -m paper_checks readme`", STALE)
+        write_whole(self.file, new)
+        return 0
+
+
+def with_claims(readme: str, file: Path) -> str:
+    """The README with the ledger between its markers.
+
+    Raises:
+        ValueError: unless each marker is there once, the beginning before the end.
+    """
+    before, begin, rest = readme.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not (begin and end) or BEGIN in rest or END in before + after:
+        raise ValueError(f"file = {file}: must hold {BEGIN} and, behind it, {END}, each once")
+    return f"{before}{BEGIN}\n{readme_block(CLAIMS.values())}\n{END}{after}"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line, and return its exit code."""
+    try:
+        return parse(arguments)()
+    except OSError as error:
+        return complain(f"file = {error.filename}: {error.strerror}", BAD_INPUT)
+    except ValueError as error:
+        return complain(str(error), BAD_INPUT)
+
+
+def parse(arguments: list[str] | None) -> Readme:
+    """Read the command line; tyro's box of complaints becomes a one-line ValueError."""
+    captured = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(captured):
+            return tyro.extras.subcommand_cli_from_dict(
+                {"readme": Readme}, prog="python -m paper_checks", args=arguments, config=(tyro.conf.DisallowNone,)
+            )
+    except SystemExit as stop:
+        if not stop.code:  # --help
+            raise
+        title, *body = (line.strip("╭╮╰╯│─ ") for line in captured.getvalue().strip().splitlines())
+        told = " ".join(body[: body.index("")] if "" in body else body)
+        raise ValueError(f"{title}: {told}") from None
+
+
+def complain(message: str, code: int) -> int:
+    """Print one line on stderr."""
+    print("paper_checks:", " ".join(message.split()), file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

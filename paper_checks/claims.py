@@ -1,0 +1,10 @@
+"""The ledger: every claim of the paper, and what has been established about it."""
+
+from collections.abc import Mapping
+
+from paper_checks.bookkeeping import by_id
+from paper_checks.claims_equations import EQUATION_CLAIMS
+from paper_checks.claims_experiments import CLAIMS as EXPERIMENT_CLAIMS
+from paper_checks.ledger import Claim
+
+CLAIMS: Mapping[str, Claim] = by_id((*EQUATION_CLAIMS, *EXPERIMENT_CLAIMS))

@@ -1,0 +1,285 @@
+"""Claims of Sections 1-3 and 5 that need no training: the equations, their conditions, and the law behind them."""
+
+from paper_checks.ledger import Claim, Evidence, Verdict
+
+PROVED, ENUMERATED, SIMULATED = Evidence.PROVED, Evidence.ENUMERATED, Evidence.SIMULATED
+THREE_WAYS = (PROVED, ENUMERATED, SIMULATED)
+
+
+def _holds(claim_id: str, where: str, says: str, *evidence: Evidence) -> Claim:
+    return Claim(claim_id, where, says, evidence, Verdict.HOLDS)
+
+
+def _holds_if(claim_id: str, where: str, says: str, condition: str, *evidence: Evidence) -> Claim:
+    return Claim(claim_id, where, says, evidence, Verdict.HOLDS_IF, condition)
+
+
+def _contradicted(claim_id: str, where: str, says: str, by: str, *evidence: Evidence) -> Claim:
+    return Claim(claim_id, where, says, evidence, Verdict.CONTRADICTED, by)
+
+
+def _underspecified(claim_id: str, where: str, says: str, missing: str, *evidence: Evidence) -> Claim:
+    return Claim(claim_id, where, says, evidence, Verdict.UNDERSPECIFIED, missing)
+
+
+INTRODUCTION = (
+    _holds(
+        "F1a",
+        "Fig. 1, upper part",
+        "For x ~ N(0, 1), Dropout makes the variance 1/p in training, which BN keeps, and 1 in test.",
+        *THREE_WAYS,
+    ),
+    _holds_if(
+        "S1-TOOLBOX",
+        "Section 1",
+        "Common toolboxes keep BN's moving variance of training for the test.",
+        "PyTorch, which was run; TensorFlow and MXNet were not.",
+        ENUMERATED,
+    ),
+    _holds_if(
+        "S1a",
+        "Section 1",
+        "The numerical deviation grows as the signal goes deeper.",
+        "Every block shifts the same way: a linear stack of equal blocks delivers Delta^L. What real networks do is "
+        "S1-DEPTH-RUN.",
+        PROVED,
+        SIMULATED,
+    ),
+    _holds_if(
+        "S1b",
+        "Abstract; Section 1",
+        "A large feature dimension reduces the shift.",
+        "rho > 0: the derivative of Delta in d cos^2 has the sign of rho. At rho = 0 the width does nothing.",
+        PROVED,
+        SIMULATED,
+    ),
+)
+
+PRELIMINARIES = (
+    _holds("E1", "Section 2, Eq. 1", "Masks are Bernoulli(p); scaling by 1/p preserves the mean.", *THREE_WAYS),
+    _contradicted(
+        "E1-DOMAIN",
+        "Section 2",
+        "The retain ratio may be anything with 0 <= p <= 1.",
+        "At p = 0 the scaling 1/p of the paper's own formula does not exist; the equations need 0 < p <= 1.",
+        PROVED,
+    ),
+    _holds(
+        "S2-SCALE",
+        "Section 2",
+        "Scaling by 1/p in training has the same effect as scaling by p in test.",
+        PROVED,
+        SIMULATED,
+    ),
+    _holds_if(
+        "S2-GEOMETRIC",
+        "Sections 2 and 3",
+        "Dropout's test policy is the equally weighted geometric mean of all sub-networks.",
+        "One linear layer and a softmax follow, and all masks are equally likely or weighted by their probability; "
+        "behind a ReLU it is not exact.",
+        ENUMERATED,
+    ),
+    _holds_if(
+        "E2",
+        "Section 2, Eq. 2",
+        "BN gives each unit mean 0 and variance 1 over the batch.",
+        "epsilon = 0; otherwise the variance is sigma^2/(sigma^2 + epsilon).",
+        *THREE_WAYS,
+    ),
+    _holds("E2-AFFINE", "Section 2", "BN's own scale and shift do not matter for the variance shift.", PROVED),
+    _holds_if(
+        "E3",
+        "Section 2, Eq. 3",
+        "The moving variance, an average of m/(m-1) sigma^2, estimates the variance unbiasedly.",
+        "The m values of a batch are uncorrelated. With a common correlation rho the expectation is v(1 - rho): the "
+        "positions of one feature map, which BN pools over, are correlated.",
+        *THREE_WAYS,
+    ),
+    _holds("E4", "Section 2, Eq. 4", "In test BN is a fixed linear map, made of the moving statistics.", *THREE_WAYS),
+)
+
+CASE_A = (
+    _holds("E5", "Section 3.1, Eq. 5", "Case (a): Var_Train = (c^2 + v)/p - c^2.", *THREE_WAYS),
+    _holds("E6", "Section 3.1, Eq. 6", "Case (a): the shift is v/((c^2 + v)/p - c^2).", *THREE_WAYS),
+    _holds("E6-LE", "Section 3.1", "Delta(p) <= 1; equality holds only at p = 1.", PROVED, ENUMERATED),
+    _holds(
+        "E6-ONLY",
+        "Section 3.1",
+        "In case (a) nothing but p -> 1 removes the shift: indeed Delta(p) <= p.",
+        PROVED,
+        ENUMERATED,
+    ),
+    _holds("S3-MEAN", "Section 3", "Dropout keeps the means of units, not their variances.", PROVED, SIMULATED),
+    _holds_if(
+        "S3-CHAIN",
+        "Section 3.1",
+        "The shift starts a chain reaction, which reaches the means as well.",
+        "Variances: always in a linear stack, p^L at c = rho = 0. Means: only where units mix between Dropout and a "
+        "ReLU; a ReLU right behind Dropout commutes with the mask, and the mean stays.",
+        *THREE_WAYS,
+    ),
+    _contradicted(
+        "X-DRIFT",
+        "beyond Section 3.1",
+        "A large width protects against the chain reaction.",
+        "Behind a ReLU the squared drift of the means is d cos^2 (sqrt(D) - 1)^2/(pi(1 + s^2) - 1) at rho = 0: the "
+        "width that heals variances amplifies the drift of means.",
+        PROVED,
+        SIMULATED,
+    ),
+)
+
+CASE_B = (
+    _holds("E7", "Section 3.2, Eq. 7", "Case (b): the variance in training.", *THREE_WAYS),
+    _holds("E8", "Section 3.2, Eq. 8", "Case (b): the variance in test.", *THREE_WAYS),
+    _contradicted(
+        "E8-DOMAIN",
+        "Section 3.2, Eqs. 7 and 8",
+        "A common correlation may lie anywhere in [-1, 1].",
+        "Below -1/(d-1) the sum of all inputs would have a negative variance: no such random vector exists.",
+        PROVED,
+        ENUMERATED,
+    ),
+    _holds("E9", "Section 3.2, Eq. 9", "rho^ax = rho^x v/((c^2 + v)/p - c^2).", *THREE_WAYS),
+    _holds("E9-BOUND", "Section 3.2, Eq. 7", "rho^ax lies in [-1, 1]; indeed |rho^ax| <= |rho^x|.", PROVED, ENUMERATED),
+    _holds("E10", "Section 3.2, Eq. 10", "Case (b): the shift.", *THREE_WAYS),
+    _holds("E10-LT", "Section 3.2", "Delta(p, d) < 1 for p < 1.", PROVED, ENUMERATED),
+    _holds_if(
+        "E10-P",
+        "Section 3.2",
+        "Delta(p, d) -> 1 as p -> 1.",
+        "Var_Test > 0: where weights and correlation cancel each other Delta is 0 for every p < 1.",
+        PROVED,
+        ENUMERATED,
+    ),
+    _holds_if(
+        "E10-D",
+        "Section 3.2, Eq. 12",
+        "Delta(p, d) -> 1 as d -> infinity.",
+        "rho > 0 and d cos^2 -> infinity. At rho = 0 the shift stays that of case (a) at every width; a negative rho "
+        "cannot stay fixed as d grows.",
+        PROVED,
+        SIMULATED,
+    ),
+    _holds("E11", "Section 3.2, Eq. 11", "cos^2 is (sum w)^2/(d sum w^2), and lies in [0, 1].", *THREE_WAYS),
+    _holds_if(
+        "E12",
+        "Section 3.2, Eq. 12",
+        "Eq. 10 divided by d cos^2.",
+        "The weights do not sum to zero: then cos^2 = 0, Eq. 10 still holds, and Eq. 12 divides by zero.",
+        *THREE_WAYS,
+    ),
+    _holds_if(
+        "AB",
+        "Section 3",
+        "Case (b) is milder than case (a).",
+        "rho (d cos^2 - 1) > 0. With rho > 0 and weights that nearly cancel (d cos^2 < 1), or rho < 0 and aligned "
+        "weights, case (b) shifts more.",
+        *THREE_WAYS,
+    ),
+    _holds_if(
+        "T1-LINEAR",
+        "Section 3.2, Table 1",
+        "d cos^2 grows linearly with d.",
+        "The weights' mean keeps pace with their spread. For independent weights of mean zero, as at initialisation, "
+        "the expected d cos^2 is 1 at every width: what Table 1 shows is made by training.",
+        ENUMERATED,
+        SIMULATED,
+    ),
+    _holds_if(
+        "S3-CONVS",
+        "Section 3",
+        "Two or more convolutions between Dropout and BN reduce to one.",
+        "Nothing but linear maps between them: neither BN nor ReLU, which real blocks have there.",
+        PROVED,
+        ENUMERATED,
+    ),
+    _holds("S3-FC", "Section 3", "A fully connected layer is the same case as a 1 x 1 convolution.", ENUMERATED),
+    _contradicted(
+        "S3-WRN",
+        "Section 3",
+        "Wide ResNet with Dropout follows case (b) exactly.",
+        "Its convolution's output passes a residual addition before the next BN. What Dropout adds to the variance "
+        "stays the same, but the shift is measured against the whole sum, which Eq. 10 leaves out.",
+        PROVED,
+        SIMULATED,
+    ),
+)
+
+LAW = (
+    _holds(
+        "LAW",
+        "beyond the paper",
+        "Var_Train = Var_Test + s^2 sum w^2 E[x^2] for any noise of mean 1 and variance s^2 and any x: Eqs. 5-13 are "
+        "special cases.",
+        *THREE_WAYS,
+    ),
+    _holds("LAW-SHARED", "beyond the paper", "The law where groups of inputs share one noise.", PROVED, ENUMERATED),
+    _holds("LAW-RESIDUAL", "beyond the paper", "The law with a residual branch added before BN.", PROVED, SIMULATED),
+    _holds(
+        "LAW-AXIOMS",
+        "beyond the paper",
+        "Every assumption of Section 3 is needed, equation by equation, and all of them can hold together.",
+        PROVED,
+        ENUMERATED,
+    ),
+)
+
+UOUT = (
+    _holds_if(
+        "E13",
+        "Section 5, Eq. 13",
+        "Uout in case (a) shifts by 3/(3 + beta^2); 300/301 at beta = 0.1.",
+        "c = 0; with a mean it is v/(v + (beta^2/3)(c^2 + v)).",
+        *THREE_WAYS,
+    ),
+    _holds_if(
+        "S5-P",
+        "Section 5",
+        "In case (a) the shift is p: a drop ratio of 0.1 scales the variance by 0.9.",
+        "c = 0; with a mean it is smaller.",
+        PROVED,
+        SIMULATED,
+    ),
+    _holds(
+        "S5-GAUSSIAN",
+        "Section 5",
+        "Noise x + x r with r ~ N(0, 1) is another form of Dropout: it shifts as p = 1/2 does.",
+        PROVED,
+        SIMULATED,
+    ),
+    _holds_if(
+        "S5-LIGHTER",
+        "Section 5",
+        "Uout carries a lighter variance shift than Dropout.",
+        "Its noise is weaker. beta = 0.1 against a drop ratio of 0.1 compares s^2 = 1/300 with 1/9; at equal s^2 both "
+        "shift the same, everywhere, and beta = 1, the most that Uout can do, is a drop ratio of 1/4.",
+        PROVED,
+        SIMULATED,
+    ),
+    _underspecified(
+        "S5-CASE",
+        "Section 5",
+        "Eq. 13, derived for case (a) at c = 0, explains Uout in case (b).",
+        "Table 4 places Uout behind a ReLU, where c > 0: c^2/v = 1/(pi - 1) for a normalised input. The law covers it; "
+        "Eq. 13 does not.",
+        PROVED,
+    ),
+    _holds(
+        "S5-LAST",
+        "Section 5; Section 6",
+        "Dropout after the last BN shifts no BN.",
+        PROVED,
+        SIMULATED,
+    ),
+    _holds_if(
+        "S6-MONOTONE",
+        "Section 4; Section 6",
+        "In either case a smaller drop ratio shifts less.",
+        "Var_Test > 0, and the network stays the same: the derivative in p is positive.",
+        PROVED,
+        SIMULATED,
+    ),
+)
+
+EQUATION_CLAIMS: tuple[Claim, ...] = (*INTRODUCTION, *PRELIMINARIES, *CASE_A, *CASE_B, *LAW, *UOUT)

@@ -1,0 +1,96 @@
+"""What the checks of the equations share: printed formulas, exact values, feasible draws."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+from sympy import Expr
+
+from simulator import CaseResult, Equicorrelated, Noise, measure_case, weights_with_cos2
+from simulator.inputs import Draw
+from theory import EQUATIONS, Equation
+from theory.sums import vanishes
+
+DRAWS: tuple[Draw, ...] = ("gaussian", "uniform", "exponential", "two-point")
+
+
+def proved(name: str, printed: Expr) -> Equation:
+    """The equation, after its derivation has been verified, if it states what the paper prints."""
+    equation = EQUATIONS[name]
+    assert equation.derivation.steps
+    assert vanishes(equation.formula - printed), f"{name} states {equation.formula}, not {printed}"
+    return equation
+
+
+def exact(name: str, **values: Any) -> Fraction:
+    """The value of a formula, as a fraction."""
+    value = EQUATIONS[name].exact(**values)
+    return Fraction(int(value.p), int(value.q))
+
+
+def value(name: str, **values: Any) -> float:
+    """The value of a formula."""
+    return EQUATIONS[name].evaluate(**values)
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One feasible setting of case (b), and a seed; decimals are meant as they print."""
+
+    retain: float
+    c: float
+    v: float
+    rho: float
+    d: int
+    cos2: float
+    draw: Draw
+    seed: int
+
+    @property
+    def inputs(self) -> Equicorrelated:
+        """Inputs of the setting."""
+        return Equicorrelated(self.d, self.c, self.v, self.rho, self.draw)
+
+    @property
+    def weights(self) -> np.ndarray:
+        """w: (d,), a unit vector of the setting's cos^2 in a direction that the seed picks."""
+        return weights_with_cos2(self.d, self.cos2, np.random.default_rng(self.seed))
+
+    @property
+    def moments(self) -> dict[str, float]:
+        """What Eq. 10 needs beside the retain ratio."""
+        return {"c": self.c, "v": self.v, "rho": self.rho, "d": self.d, "cos2": self.cos2}
+
+    def measure(self, noise: Noise, samples: int, rng: np.random.Generator) -> CaseResult:
+        """Case (b) in this setting, under some noise."""
+        return measure_case("b", self.inputs, noise, self.weights, samples, rng)
+
+
+def _decimal(low: float, high: float) -> st.SearchStrategy[float]:
+    return st.integers(round(low * 100), round(high * 100)).map(lambda hundredths: hundredths / 100)
+
+
+SEEDS = st.integers(0, 2**32 - 1)
+RETAINS = _decimal(0.3, 0.95)
+MEANS = _decimal(-2, 2)
+VARIANCES = _decimal(0.25, 4)
+BETAS = _decimal(0.1, 1)
+
+
+@st.composite
+def settings_of_case_b(draw: st.DrawFn) -> Setting:
+    """Settings over the feasible domain, negative correlations included, short of where Var_Test vanishes."""
+    d = draw(st.integers(2, 9))
+    lowest = -0.9 / (d - 1)
+    return Setting(
+        retain=draw(RETAINS),
+        c=draw(MEANS),
+        v=draw(VARIANCES),
+        d=d,
+        rho=round(lowest + draw(_decimal(0, 1)) * (0.9 - lowest), 4),
+        cos2=draw(_decimal(0.05, 0.95)),
+        draw=draw(st.sampled_from(DRAWS)),
+        seed=draw(SEEDS),
+    )

@@ -1,0 +1,41 @@
+"""pytest as the paper's reader: binds checks to claims, and ends with the claim table and a page."""
+
+from pathlib import Path
+from secrets import randbits
+
+import numpy as np
+import pytest
+
+from paper_checks.reader import Reader
+from paper_checks.report import require_writable
+
+PAGE = Path(__file__).parent / "report" / "index.html"
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--report", type=Path, default=PAGE, metavar="FILE", help="where a complete run writes its page")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers", "claim(id, evidence, verdict): the claim that the test checks, or, without evidence, controls"
+    )
+    page = config.getoption("--report")
+    try:
+        require_writable(page)
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
+    config.pluginmanager.register(Reader(Path(__file__).parent, page))
+
+
+@pytest.fixture(scope="session")
+def seed(pytestconfig: pytest.Config) -> int:
+    """The seed of all simulations of a run, which `--hypothesis-seed` sets."""
+    chosen = str(pytestconfig.getoption("hypothesis_seed"))
+    return int(chosen) if chosen.isdecimal() else randbits(32)
+
+
+@pytest.fixture
+def rng(seed: int, request: pytest.FixtureRequest) -> np.random.Generator:
+    """A generator for one check, that no other check shares."""
+    return np.random.default_rng([seed, *request.node.name.encode()])

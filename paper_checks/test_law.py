@@ -1,0 +1,221 @@
+"""Beyond the paper: one law behind Eqs. 5-13, and which assumption each of them needs."""
+
+from dataclasses import dataclass
+from fractions import Fraction
+from itertools import product
+
+import numpy as np
+import pytest
+
+from paper_checks.comparing import Setting, exact, proved, value
+from paper_checks.ledger import Evidence, Verdict, check
+from paper_checks.statistics import agree, disagree, powered
+from simulator import BatchMeans, Dropout, Equicorrelated, FiniteInputs, GaussianDropout, Linear, Noise, Uout
+from simulator import enumerate_dropout
+from theory import EQUATIONS
+from theory import symbols as s
+from theory.expectation import E
+from theory.sums import PairSum, total, vanishes
+from theory.witness import AXIOMS, counter_models, witness
+
+DROPOUT, UOUT = (1 - s.p) / s.p, s.beta**2 / 3
+SQUARES, PAIRS = total(s.w[s.i] ** 2, s.d), PairSum(s.w[s.i] * s.w[s.j], s.d)
+ANY_INPUTS = FiniteInputs(
+    tuple(tuple(map(Fraction, point)) for point in [(0, 5, -1), (2, 1, 1), (-3, 1, 4), (2, 2, 2), (0, 0, 7)])
+)
+SETTING = Setting(retain=0.5, c=0.7, v=1.5, rho=-0.1, d=6, cos2=0.5, draw="exponential", seed=2)
+
+
+class AdditiveUout(Uout):
+    """A common mistake: x + U(-beta, beta), which does not scale with x."""
+
+    def train(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return x + rng.uniform(-self.beta, self.beta, x.shape)
+
+
+@dataclass(frozen=True)
+class Uneven:
+    """Inputs that share nothing: each has a mean and a variance of its own, x_i = offset_i + scale_i base_i."""
+
+    base: Equicorrelated
+    offsets: np.ndarray
+    scales: np.ndarray
+
+    def sample(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """Draw x: (n, d)."""
+        return self.offsets + self.scales * self.base.sample(n, rng)
+
+    @property
+    def second_moments(self) -> list[float]:
+        """E[x_i^2]: (d,)."""
+        means = self.offsets + self.scales * self.base.mean
+        return (means**2 + self.scales**2 * self.base.variance).tolist()
+
+
+UNEVEN = Uneven(Equicorrelated(4, 0.5, 1.0, 0.3, "uniform"), np.array([0, 1, -2, 0.5]), np.array([1, 2, 0.3, -1]))
+WEIGHTS = np.array([1.0, -0.5, 2.0, 0.25])
+
+
+@check("LAW", Evidence.PROVED)
+def test_eqs_5_to_13_are_special_cases_of_the_law() -> None:
+    proved("law", s.var_test + s.s2 * total(s.w[s.i] ** 2 * E(s.x[s.i] ** 2), s.d))
+    power, shift = s.c**2 + s.v, EQUATIONS["shift"].formula
+    one_unit = {s.d: 1, s.cos2: 1}
+    assert vanishes(shift.subs(s.s2, DROPOUT) - EQUATIONS["eq10"].formula)
+    assert vanishes(shift.subs(one_unit).subs(s.s2, DROPOUT) - EQUATIONS["eq6"].formula)
+    assert vanishes(shift.subs({**one_unit, s.c: 0}).subs(s.s2, UOUT) - EQUATIONS["eq13"].formula)
+    assert vanishes(s.v + DROPOUT * power - EQUATIONS["eq5"].formula)
+    added = EQUATIONS["eq8"].formula + DROPOUT * power * SQUARES
+    assert vanishes(added - EQUATIONS["eq7"].formula.subs(s.rho_ax, EQUATIONS["eq9"].formula))
+    assert not vanishes(added - EQUATIONS["eq7"].formula.subs(s.rho_ax, s.rho))
+
+
+def _second_moments(inputs: FiniteInputs) -> list[Fraction]:
+    """E[x_i^2]: (d,)."""
+    squares = [[x**2 for x in point] for point in inputs.points]
+    return [sum(column, Fraction(0)) / len(squares) for column in zip(*squares, strict=True)]
+
+
+@check("LAW", Evidence.ENUMERATED)
+@pytest.mark.parametrize("retain", [Fraction(1, 5), Fraction(2, 3), Fraction(1)])
+@pytest.mark.parametrize("w", [(1, 1, 1), (2, -3, 1)])
+def test_over_all_masks_the_law_is_exact_for_inputs_that_share_no_moments(retain: Fraction, w: tuple) -> None:
+    counted = enumerate_dropout(ANY_INPUTS, w, retain)
+    known = {"var_test": counted.var_test, "noise_var": exact("noise-dropout", retain=retain)}
+    moments = _second_moments(ANY_INPUTS)
+    assert counted.var_train == exact("law", w=w, second_moments=moments, **known)
+    if retain < 1:
+        assert counted.var_train != exact("law", w=[abs(x) ** 3 + 1 for x in w], second_moments=moments, **known)
+
+
+@check("LAW", Evidence.SIMULATED)
+@pytest.mark.parametrize(
+    ("noise", "noise_var"),
+    [
+        (Dropout(0.6), value("noise-dropout", retain=0.6)),
+        (Uout(0.9), value("noise-uout", beta=0.9)),
+        (GaussianDropout(0.7), value("noise-gaussian", sigma=0.7)),
+    ],
+    ids=["dropout", "uout", "gaussian"],
+)
+def test_simulated_sums_of_uneven_inputs_obey_the_law_under_any_noise(
+    rng: np.random.Generator, noise: Noise, noise_var: float
+) -> None:
+    known = {"noise_var": noise_var, "w": WEIGHTS.tolist(), "second_moments": UNEVEN.second_moments}
+    added = value("law", var_test=0, **known)
+    agree(powered(lambda n: _added(UNEVEN, noise, n, rng).mean("added"), added, 0.03), added, catches=0.03)
+    linear_weights = value("law", var_test=0, **known | {"w": np.sqrt(np.abs(WEIGHTS)).tolist()})
+    disagree(_added(UNEVEN, noise, 2_000_000, rng).mean("added"), linear_weights)
+    disagree(_added(UNEVEN, AdditiveUout(0.9), 2_000_000, rng).mean("added"), added)
+
+
+def _added(inputs: Uneven, noise: Noise, samples: int, rng: np.random.Generator) -> BatchMeans:
+    """What noise adds to the unbiased batch variance of the weighted sum, on the same inputs, batch by batch."""
+    means = BatchMeans("added", samples_per_batch=100)
+    for _ in range(-(-samples // 200_000)):
+        x = inputs.sample(200_000, rng)
+        variances = [(y @ WEIGHTS).reshape(-1, 100).var(axis=1, ddof=1) for y in (noise.train(x, rng), x)]
+        means.add((variances[0] - variances[1])[:, None])
+    return means
+
+
+@check("LAW-SHARED", Evidence.PROVED)
+def test_inputs_that_share_their_noise_count_as_one_input() -> None:
+    assert len(proved("law-shared", s.var_test + s.s2 * total(E(s.y[s.i] ** 2), s.groups)).needs) == 4
+
+
+@check("LAW-SHARED", Evidence.ENUMERATED)
+@pytest.mark.parametrize("w", [(1, 1, 1), (2, -3, 1)])
+def test_over_both_values_of_one_shared_mask_the_law_is_exact(w: tuple) -> None:
+    retain = Fraction(1, 3)
+    counted = enumerate_dropout(ANY_INPUTS, w, retain, masks="shared")
+    sums = [sum(x * y for x, y in zip(w, point, strict=True)) ** 2 for point in ANY_INPUTS.points]
+    known = {"var_test": counted.var_test, "noise_var": exact("noise-dropout", retain=retain)}
+    assert counted.var_train == exact("law-shared", second_moments=[sum(sums) / len(sums)], **known)
+    assert counted.var_train != exact("law", w=w, second_moments=_second_moments(ANY_INPUTS), **known)
+
+
+def _with_residual(samples: int, rng: np.random.Generator) -> BatchMeans:
+    """Variances of z + X in training and test; z = 2 x_1 + x_2^2 is added as a residual branch would be."""
+    means = BatchMeans("train", "test", samples_per_batch=100)
+    for _ in range(-(-samples // 100_000)):
+        x = SETTING.inputs.sample(100_000, rng)
+        z = 2 * x[:, 0] + x[:, 1] ** 2
+        sums = [z + y @ SETTING.weights for y in (Dropout(SETTING.retain).train(x, rng), x)]
+        means.add(np.stack([y.reshape(-1, 100).var(axis=1, ddof=1) for y in sums], axis=1))
+    return means
+
+
+@check("LAW-RESIDUAL", Evidence.PROVED)
+def test_a_residual_branch_does_not_covary_with_the_noise() -> None:
+    assert proved("law-residual", EQUATIONS["law"].formula)
+
+
+@check("LAW-RESIDUAL", Evidence.SIMULATED)
+@check("S3-WRN", Evidence.SIMULATED, Verdict.CONTRADICTED)
+def test_with_a_residual_branch_the_law_holds_and_eq10_does_not(rng: np.random.Generator) -> None:
+    measured = _with_residual(4_000_000, rng)
+    added = value("noise-dropout", retain=SETTING.retain) * (SETTING.c**2 + SETTING.v)  # the weights have length 1
+    expected = measured.mean("test").value / (measured.mean("test").value + added)
+    agree(measured.ratio("test", "train"), expected, catches=0.02)
+    disagree(measured.ratio("test", "train"), value("eq10", retain=SETTING.retain, **SETTING.moments))
+
+
+@check("S3-WRN", Evidence.PROVED, Verdict.CONTRADICTED)
+def test_an_independent_residual_of_variance_one_changes_the_shift_but_not_what_dropout_adds() -> None:
+    moments = {"var_test": 2, "noise_var": 1, "w": [1], "second_moments": [1]}
+    alone, with_branch = exact("law", **moments), exact("law-residual", **moments | {"var_test": 3})
+    assert alone - 2 == with_branch - 3
+    assert Fraction(2) / alone != Fraction(3) / with_branch
+
+
+@check("S3-CONVS", Evidence.PROVED, Verdict.HOLDS_IF)
+def test_two_linear_layers_are_one_with_the_weights_multiplied() -> None:
+    equation = EQUATIONS["two-convolutions"]
+    assert equation.confirmed_at == (2, 3, 5, 8)
+    assert equation.conditions == ("nothing but linear maps between Dropout and BN",)
+
+
+def _variance(values: list[tuple[Fraction, Fraction]]) -> Fraction:
+    """The variance of (probability, value) pairs."""
+    mean = sum((p * x for p, x in values), Fraction(0))
+    return sum((p * x * x for p, x in values), Fraction(0)) - mean**2
+
+
+@check("S3-CONVS", Evidence.ENUMERATED, Verdict.HOLDS_IF)
+def test_over_all_masks_two_layers_are_one_unless_a_relu_stands_between() -> None:
+    first, second, retain = np.array([[1, -2, 1], [3, 1, -1]]), np.array([2, -1]), Fraction(1, 2)
+    composed = enumerate_dropout(ANY_INPUTS, tuple(int(x) for x in second @ first), retain)
+    linear, rectified = [], []
+    for point, mask in product(ANY_INPUTS.points, product((0, 1), repeat=3)):
+        hidden = first @ np.array([x * bit / retain for x, bit in zip(point, mask, strict=True)])
+        chance = Fraction(1, 8 * len(ANY_INPUTS.points))
+        linear.append((chance, second @ hidden))
+        rectified.append((chance, second @ np.maximum(hidden, 0)))
+    assert _variance(linear) == composed.var_train
+    assert _variance(rectified) != composed.var_train
+
+
+@check("S3-FC", Evidence.ENUMERATED)
+@pytest.mark.parametrize("size", [(1, 1), (3, 2)])
+def test_a_fully_connected_layer_is_a_1x1_convolution_at_every_position(size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(0)
+    x, layer = rng.standard_normal((5, 4, *size)), Linear(rng.standard_normal((3, 4)))
+    for row, column in product(range(size[0]), range(size[1])):
+        np.testing.assert_allclose(layer(x)[:, :, row, column], layer(x[:, :, row, column]), rtol=1e-12)
+
+
+@check("LAW-AXIOMS", Evidence.PROVED)
+@pytest.mark.parametrize("size", [2, 3])
+def test_an_explicit_witness_satisfies_every_axiom_at_symbolic_parameters(size: int) -> None:
+    space = witness(size)
+    assert all(space.satisfies(axiom) for axiom in AXIOMS)
+
+
+@check("LAW-AXIOMS", Evidence.ENUMERATED)
+@pytest.mark.parametrize("axiom", AXIOMS, ids=lambda axiom: axiom.name)
+def test_where_one_axiom_fails_exactly_the_equations_that_need_it_fail(axiom) -> None:
+    space = counter_models()[axiom]
+    assert [other for other in AXIOMS if not space.satisfies(other)] == [axiom]
+    for name in ("eq5", "eq6", "eq8", "eq9", "eq10"):
+        assert space.obeys(EQUATIONS[name]) == (axiom not in EQUATIONS[name].needs), name
