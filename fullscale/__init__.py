@@ -1,0 +1,1 @@
+"""The real networks, in PyTorch: what trains and measures them."""

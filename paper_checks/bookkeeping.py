@@ -59,7 +59,7 @@ class Book:
                 yield f"{check.test} brings {check.evidence} for {check.claim}, which the ledger does not list"
 
     def gaps(self) -> Iterable[str]:
-        """What is wrong with the ledger as a whole: evidence that no check brings, a verdict that checks do not give."""
+        """What is wrong with the ledger as a whole: evidence that no check brings, a verdict that none gives."""
         for claim in self.claims.values():
             checks = self.of(claim.id)
             brought = {check.evidence for check in checks} | {Evidence.NOT_RUN}

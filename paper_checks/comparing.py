@@ -1,5 +1,6 @@
 """What the checks of the equations share: printed formulas, exact values, feasible draws."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -8,7 +9,15 @@ import numpy as np
 from hypothesis import strategies as st
 from sympy import Expr
 
-from simulator import CaseResult, Equicorrelated, Noise, measure_case, weights_with_cos2
+from simulator import (
+    CaseResult,
+    Equicorrelated,
+    FiniteInputs,
+    Noise,
+    measure_case,
+    one_hot_plus_shift,
+    weights_with_cos2,
+)
 from simulator.inputs import Draw
 from theory import EQUATIONS, Equation
 from theory.sums import vanishes
@@ -94,3 +103,26 @@ def settings_of_case_b(draw: st.DrawFn) -> Setting:
         draw=draw(st.sampled_from(DRAWS)),
         seed=draw(SEEDS),
     )
+
+
+# Exchangeable inputs over the feasible correlations, the lowest that d = 3 allows included, for exact enumeration.
+FINITE = (
+    one_hot_plus_shift(3, 1, [0]),
+    one_hot_plus_shift(3, 2, [0, 3]),
+    one_hot_plus_shift(4, 1, [-2, 1, 5]),
+    one_hot_plus_shift(5, Fraction(3, 2), [Fraction(1, 2)]),
+)
+FINITE_RETAINS = (Fraction(1, 4), Fraction(2, 3), Fraction(1))
+FINITE_WEIGHTS = ((1, 1, 1, 1, 1), (1, -2, 3, 5, -1), (2, -1, -1, 0, 0))
+
+
+def moments_of(inputs: FiniteInputs) -> dict[str, Fraction]:
+    """The exact c, v and rho of enumerated inputs."""
+    return {"c": inputs.mean, "v": inputs.variance, "rho": inputs.correlation}
+
+
+def variance_of(outcomes: Iterable[tuple[Fraction, Fraction]]) -> Fraction:
+    """The exact variance of (probability, value) pairs."""
+    pairs = list(outcomes)
+    mean = sum((chance * x for chance, x in pairs), Fraction(0))
+    return sum((chance * x * x for chance, x in pairs), Fraction(0)) - mean**2

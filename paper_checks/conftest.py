@@ -20,7 +20,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "claim(id, evidence, verdict): the claim that the test checks, or, without evidence, controls"
     )
-    page = config.getoption("--report")
+    page = Path(str(config.getoption("--report")))
     try:
         require_writable(page)
     except ValueError as error:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from html import escape
 from io import BytesIO
 from typing import Any
 
@@ -44,7 +45,7 @@ STYLE: dict[Any, Any] = {
     "lines.markersize": 4,
     "errorbar.capsize": 2,
 }
-WIDTH, HEIGHT = 4.3, 3.3
+WIDTH, HEIGHT = 4.0, 3.1
 SAMPLES = 20_000
 HIDDEN_ERRORS = "Error bars are two standard errors to either side; where none shows, it is smaller than its marker."
 
@@ -58,14 +59,24 @@ class Picture:
         title: what it shows.
         description: what is to be seen in it, for those who cannot see it.
         caption: what was measured, and what derived.
-        svg: an SVG element, which draws in the colour of the text around it.
+        drawing: what its SVG element holds; it draws in the colour of the text around it.
     """
 
     name: str
     title: str
     description: str
     caption: str
-    svg: str
+    drawing: str
+
+    @property
+    def svg(self) -> str:
+        """The picture as an SVG element that a screen reader can tell of."""
+        told = {"title": self.title, "desc": self.description}
+        ids = {tag: f"{self.name}-{tag}" for tag in told}
+        opening = (
+            f'<svg viewBox="0 0 {72 * WIDTH:g} {72 * HEIGHT:g}" role="img" aria-labelledby="{" ".join(ids.values())}">'
+        )
+        return opening + "".join(f'<{tag} id="{ids[tag]}">{escape(told[tag])}</{tag}>' for tag in told) + self.drawing
 
 
 def pictures() -> list[Picture]:
@@ -87,8 +98,9 @@ def by_drop_ratio() -> Picture:
         look.draw(axes, smooth, derived, drops, points)
     axes.set(xlim=(0, 1), ylim=(0, 1.02))
     _say(axes, (0.30, 0.45), "(a), c = 1", "right")
-    axes.text(0.53, 0.49, "(a), c = 0", rotation=-45, rotation_mode="anchor", transform_rotates_text=True)
-    _say(axes, (0.39, 0.745), "(b), d cos²θ = 4", "left")
+    along = {"rotation": -45, "rotation_mode": "anchor", "transform_rotates_text": True}
+    axes.text(0.545, 0.495, "(a), c = 0", **along)
+    axes.text(0.36, 0.765, "(b), d cos²θ = 4", **along)
     _say(axes, (0.62, 0.93), "(b), d cos²θ = 32", "left")
     return Picture(
         "drop",
@@ -98,7 +110,7 @@ def by_drop_ratio() -> Picture:
         "their curves.",
         f"Curves: Eqs. 6 and 10, derived. Points: simulated, {SAMPLES:,} values each, v = 1; in case (b) c = 0, "
         f"ρ = 0.2, cos²θ = 0.1, d = 40 and 320. {HIDDEN_ERRORS}",
-        _as_svg(figure, "drop"),
+        _drawing_of(figure, "drop"),
     )
 
 
@@ -124,8 +136,8 @@ def by_width() -> Picture:
         "cross at width 1.",
         f"Width heals only positively correlated inputs. Curves: Eq. 10 (the same as Eq. 12), derived. Points: "
         f"simulated, {SAMPLES:,} values each, c = 0, v = 1, p = 0.5; d = 128, and d = 10 at ρ = −0.1, which "
-        f"-1/(d-1) ≤ ρ still allows. {HIDDEN_ERRORS}",
-        _as_svg(figure, "width"),
+        f"−1/(d − 1) ≤ ρ still allows. {HIDDEN_ERRORS}",
+        _drawing_of(figure, "width"),
     )
 
 
@@ -158,7 +170,7 @@ def by_depth() -> Picture:
         f"Lines: Δ^L, derived; with c = 0 and ρ = 0, Δ = p. Points: simulated stacks of blocks of Dropout, a random "
         f"rotation of {units} units, and BN, trained in batches of 1024. Training made every variance 1. "
         f"{HIDDEN_ERRORS}",
-        _as_svg(figure, "depth"),
+        _drawing_of(figure, "depth"),
     )
 
 
@@ -202,7 +214,7 @@ def by_noise() -> Picture:
         f"Curves: the shift under any multiplicative noise of mean 1 and variance s², derived. Points: simulated, "
         f"{SAMPLES:,} values each, c = 0, v = 1, d = 40, cos²θ = 0.1. Uout at its largest, β = 1, has s² = 1/3. "
         f"{HIDDEN_ERRORS}",
-        _as_svg(figure, "noise"),
+        _drawing_of(figure, "noise"),
     )
 
 
@@ -253,13 +265,13 @@ def _say(axes: Axes, at: tuple[float, float], text: str, align: str) -> None:
     axes.text(*at, text, horizontalalignment=align)
 
 
-def _as_svg(figure: Figure, name: str) -> str:
-    """The SVG element alone, in the page's colours, with ids that no other figure has."""
+def _drawing_of(figure: Figure, name: str) -> str:
+    """All that stands in the figure's SVG element, in the page's colours and fonts, with ids of its own."""
     buffer = BytesIO()
     figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
     whole = buffer.getvalue().decode()
     _, _, inside = whole[whole.index("<svg") :].partition(">")
-    # Its style element would hold for the whole page; what it says of joints is said by the page.
+    # matplotlib's style element would hold for the whole page; the page itself says what it says.
     inside = re.sub(r"<(metadata|style)\b.*?</\1>|<!--.*?-->|font-family: [^;]*; ", "", inside, flags=re.DOTALL)
     inside = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", inside)
-    return f'<svg viewBox="0 0 {72 * WIDTH:g} {72 * HEIGHT:g}">{inside.strip()}'.replace(INK, "currentColor")
+    return inside.replace(INK, "currentColor").strip()

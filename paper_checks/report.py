@@ -12,28 +12,32 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
-from markupsafe import Markup
+from markupsafe import Markup, escape
 from sympy import Basic
 
 from paper_checks.bookkeeping import Book, Check
 from paper_checks.figures import pictures
 from paper_checks.ledger import Claim, Evidence, Verdict
 from paper_checks.summary import (
+    BEYOND,
     MEANING,
     STANDINGS,
     by_section,
-    evidence_of,
     reason_of,
     standing,
     verdict_counts,
     waits,
 )
 from theory import EQUATIONS, Equation
+from theory.domain import Parameter
 from theory.printing import as_latex, as_mathml, as_text
+from theory.symbols import k
 
+TEST_COLUMNS = ("test", "brings", "establishes", "ended")
 PACKAGES = ("numpy", "sympy", "torch", "matplotlib")
 # What is left without an axiom is shown up to this many characters; beyond, nobody would read it.
-LONGEST_RESIDUAL = 120
+LONGEST_RESIDUAL = 240
+NAMESPACE = 'xmlns="http://www.w3.org/1998/Math/MathML"'
 RELATIONS = {"<=": "≤", ">=": "≥"}
 
 
@@ -94,34 +98,38 @@ def write_report(path: Path, book: Book, budget: str) -> None:
 
 def as_html(book: Book, budget: str) -> str:
     """The page as one HTML document."""
+    loader = FileSystemLoader(Path(__file__).parent)
     environment = Environment(
-        loader=FileSystemLoader(Path(__file__).parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"math": math, "standing": standing, "reason": reason_of, "slug": slug, "waits": waits}
-    template = environment.get_template("template.html")
-    return template.render(_ledger(book) | _method(budget) | {"equations": EQUATIONS, "pictures": _pictures()})
+    environment.filters |= {"math": math, "symbol": symbol_of, "needs": needs, "slug": slug}
+    environment.filters |= {"standing": standing, "reason": reason_of, "waits": waits, "counts": verdict_counts}
+    return environment.get_template("template.html").render(
+        {"equations": _equations(), "pictures": pictures(), "relations": RELATIONS} | _ledger(book) | _method(budget)
+    )
+
+
+def _equations() -> dict[str, list[Equation]]:
+    groups: dict[str, list[Equation]] = {"Of the paper": [], BEYOND: []}
+    for equation in EQUATIONS.values():
+        groups[BEYOND if "beyond" in equation.source else "Of the paper"].append(equation)
+    return groups
 
 
 def _ledger(book: Book) -> dict[str, Any]:
     claims = book.claims.values()
-    sections = by_section(claims)
+    every_test = {check.test: check for checks in book.checks.values() for check in checks}
     return {
         "meaning": MEANING,
-        "sections": sections,
-        "standings": STANDINGS,
-        "counts": {heading: verdict_counts(held) for heading, held in sections.items()},
-        "total": verdict_counts(claims),
         "claims": claims,
+        "sections": by_section(claims),
+        "standings": STANDINGS,
         "contradicted": [claim for claim in claims if claim.verdict is Verdict.CONTRADICTED],
-        "evidence_kinds": Evidence,
-        "evidence_of": evidence_of,
+        "kinds": Evidence,
         "tests": {claim.id: tests_of(book, claim) for claim in claims},
+        "test_columns": TEST_COLUMNS,
         "refuted": [claim.id for claim in claims if book.refuted(claim.id)],
-        "outcomes": _outcomes({check.test: check for checks in book.checks.values() for check in checks}.values()),
+        "outcomes": _outcomes(every_test.values()),
     }
 
 
@@ -131,26 +139,20 @@ def _method(budget: str) -> dict[str, Any]:
         "versions": {"Python": platform.python_version()} | {name: _version(name) for name in PACKAGES},
         "platform": platform.platform(),
         "written": datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC"),
-        "relations": RELATIONS,
-        "needs": needs,
     }
 
 
-def _pictures() -> list[dict[str, Any]]:
-    return [vars(picture) | {"svg": Markup(picture.svg)} for picture in pictures()]  # noqa: S704 - our own SVG
-
-
-def tests_of(book: Book, claim: Claim) -> list[dict[str, Any]]:
+def tests_of(book: Book, claim: Claim) -> list[dict[str, str]]:
     """The tests of one claim: all cases of a parametrised test together, with how many ended in which way."""
 
-    def test(check: Check) -> tuple[str, Evidence, Verdict]:
-        return check.test.partition("[")[0], check.evidence, check.verdict
+    def row(check: Check) -> tuple[str, str, str]:
+        name = check.test.partition("[")[0]
+        if check.evidence is None:
+            return name, "control", "that the checks can fail"
+        return name, str(check.evidence), str(check.verdict)
 
-    checks = sorted(book.of(claim.id), key=lambda check: (test(check)[0], check.evidence.name, check.verdict))
-    return [
-        {"name": name, "evidence": evidence, "verdict": verdict, "outcomes": _outcomes(cases)}
-        for (name, evidence, verdict), cases in groupby(checks, key=test)
-    ]
+    tests = groupby(sorted(book.of(claim.id), key=row), key=row)
+    return [dict(zip(TEST_COLUMNS, (*cells, _outcomes(checks)), strict=True)) for cells, checks in tests]
 
 
 def _outcomes(checks: Iterable[Check]) -> str:
@@ -168,10 +170,16 @@ def needs(equation: Equation) -> Mapping[str, tuple[str, Basic | None]]:
 
 def math(expression: Basic) -> Markup:
     """A formula as MathML, with its text for those who have no MathML."""
-    # HTML knows MathML without its namespace, so that the page holds no address at all.
-    mathml = as_mathml(as_latex(expression)).partition(' xmlns="http://www.w3.org/1998/Math/MathML"')
-    opening = Markup('{}<math alttext="{}"').format(Markup(), as_text(expression))
-    return opening + Markup(mathml[2])  # noqa: S704 - what latex2mathml wrote
+    mathml = as_mathml(as_latex(expression))
+    # HTML knows MathML without its namespace, and so the page holds no address at all.
+    mathml = mathml.replace(NAMESPACE, f'alttext="{escape(as_text(expression))}"', 1)
+    return Markup(mathml)  # noqa: S704 - latex2mathml wrote it, and the text is escaped
+
+
+def symbol_of(parameter: Parameter) -> Markup:
+    """The symbol of an argument, or of its k-th entry, inside a line."""
+    symbol = parameter.symbol if isinstance(parameter.symbol, Basic) else parameter.symbol(k)
+    return Markup(math(symbol).replace('display="block"', 'display="inline"', 1))  # noqa: S704 - as above
 
 
 def slug(text: str) -> str:

@@ -6,12 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from paper_checks.comparing import DRAWS, MEANS, RETAINS, SEEDS, VARIANCES, exact, proved, value
+from paper_checks.comparing import Setting, exact, proved, settings_of_case_b, value
+from paper_checks.controls import Unscaled
 from paper_checks.ledger import Evidence, check
 from paper_checks.statistics import agree, disagree, powered
-from paper_checks.test_preliminaries import Unscaled
 from simulator import BatchMeans, Dropout, Equicorrelated, FiniteInputs, enumerate_dropout, measure_case
-from simulator.inputs import Draw
 from theory import EQUATIONS
 from theory import symbols as s
 
@@ -67,23 +66,17 @@ def test_over_all_masks_and_values_eqs_5_and_6_are_exact(unit: FiniteInputs, ret
 
 @check("E5", Evidence.SIMULATED)
 @check("E6", Evidence.SIMULATED)
-@pytest.mark.parametrize("draw", DRAWS)
-@given(retain=RETAINS, c=MEANS, v=VARIANCES, drawn=SEEDS)
-@settings(max_examples=6, deadline=None)
-def test_simulated_units_obey_eqs_5_and_6(seed: int, draw: Draw, retain: float, c: float, v: float, drawn: int) -> None:
-    rng, inputs = np.random.default_rng([seed, drawn]), Equicorrelated(1, c, v, 0.0, draw)
-    moments = {"retain": retain, "c": c, "v": v}
-    expected = {"var_train": value("eq5", **moments), "shift": value("eq6", **moments)}
-    for quantity, number in expected.items():
-        agree(
-            powered(
-                lambda n, quantity=quantity: getattr(
-                    measure_case("a", inputs, Dropout(retain), None, n, rng), quantity
-                ),
-                number,
-            ),
-            number,
+@given(setting=settings_of_case_b())
+@settings(max_examples=15, deadline=None)
+def test_simulated_units_obey_eqs_5_and_6(seed: int, setting: Setting) -> None:
+    inputs = Equicorrelated(1, setting.c, setting.v, 0.0, setting.draw)
+    rng, noise = np.random.default_rng([seed, setting.seed]), Dropout(setting.retain)
+    moments = {"retain": setting.retain, "c": setting.c, "v": setting.v}
+    for quantity, expected in (("var_train", value("eq5", **moments)), ("shift", value("eq6", **moments))):
+        measured = powered(
+            lambda n, quantity=quantity: getattr(measure_case("a", inputs, noise, None, n, rng), quantity), expected
         )
+        agree(measured, expected)
 
 
 @check("E5", Evidence.SIMULATED)

@@ -7,25 +7,36 @@ import pytest
 from hypothesis import given, settings
 from sympy import Rational
 
-from paper_checks.comparing import Setting, exact, proved, settings_of_case_b, value
+from paper_checks.comparing import (
+    FINITE,
+    FINITE_RETAINS,
+    FINITE_WEIGHTS,
+    Setting,
+    exact,
+    moments_of,
+    proved,
+    settings_of_case_b,
+    value,
+)
+from paper_checks.controls import Unscaled
 from paper_checks.ledger import Evidence, Verdict, check
 from paper_checks.statistics import agree, disagree, powered
-from paper_checks.test_preliminaries import Unscaled
-from simulator import BatchMeans, Dropout, Equicorrelated, Estimate, FiniteInputs, enumerate_dropout
-from simulator import enumerate_masked_pair, one_hot_plus_shift, weights_with_cos2
+from simulator import (
+    BatchMeans,
+    Dropout,
+    Equicorrelated,
+    Estimate,
+    FiniteInputs,
+    enumerate_dropout,
+    enumerate_masked_pair,
+    one_hot_plus_shift,
+    weights_with_cos2,
+)
 from theory import EQUATIONS
 from theory import symbols as s
 from theory.sums import PairSum, total
 
 HALF = Fraction(1, 2)
-RETAINS = [Fraction(1, 4), Fraction(2, 3), Fraction(1)]
-INPUTS = [
-    one_hot_plus_shift(3, 1, [0]),  # rho = -1/2, the lowest that d = 3 allows
-    one_hot_plus_shift(3, 2, [0, 3]),
-    one_hot_plus_shift(4, 1, [-2, 1, 5]),
-    one_hot_plus_shift(5, Fraction(3, 2), [HALF]),
-]
-WEIGHTS = [(1, 1, 1, 1, 1), (1, -2, 3, 5, -1), (2, -1, -1, 0, 0)]
 FIXED = Setting(retain=0.5, c=0.5, v=1.0, rho=0.2, d=8, cos2=0.3, draw="gaussian", seed=1)
 
 UNIT = (s.c**2 + s.v) / s.p - s.c**2
@@ -64,21 +75,17 @@ def test_eq12_is_eq10_wherever_the_weights_do_not_sum_to_zero() -> None:
         equation.exact(cos2=0, **moments)
 
 
-def _moments(inputs: FiniteInputs) -> dict[str, Fraction]:
-    return {"c": inputs.mean, "v": inputs.variance, "rho": inputs.correlation}
-
-
 @check("E7", Evidence.ENUMERATED)
 @check("E8", Evidence.ENUMERATED)
 @check("E9", Evidence.ENUMERATED)
 @check("E10", Evidence.ENUMERATED)
 @check("E11", Evidence.ENUMERATED)
 @check("E12", Evidence.ENUMERATED, Verdict.HOLDS_IF)
-@pytest.mark.parametrize("retain", RETAINS)
-@pytest.mark.parametrize("row", WEIGHTS)
-@pytest.mark.parametrize("inputs", INPUTS, ids=str)
+@pytest.mark.parametrize("retain", FINITE_RETAINS)
+@pytest.mark.parametrize("row", FINITE_WEIGHTS)
+@pytest.mark.parametrize("inputs", FINITE, ids=str)
 def test_over_all_masks_and_points_eqs_7_to_12_are_exact(inputs: FiniteInputs, row: tuple, retain: Fraction) -> None:
-    w, moments = row[: inputs.d], _moments(inputs)
+    w, moments = row[: inputs.d], moments_of(inputs)
     counted, pair = enumerate_dropout(inputs, w, retain), enumerate_masked_pair(inputs, retain)
     rho_ax = exact("eq9", retain=retain, **moments)
     assert pair.correlation == rho_ax
@@ -96,13 +103,13 @@ def test_over_all_masks_and_points_eqs_7_to_12_are_exact(inputs: FiniteInputs, r
 @check("E9", Evidence.ENUMERATED)
 @check("E10", Evidence.ENUMERATED)
 def test_with_one_mask_for_all_inputs_eqs_9_and_10_are_wrong() -> None:
-    inputs, w = INPUTS[1], (1, 2, 3)
+    inputs, w = FINITE[1], (1, 2, 3)
     counted, pair = (
         enumerate_dropout(inputs, w, HALF, masks="shared"),
         enumerate_masked_pair(inputs, HALF, masks="shared"),
     )
-    assert pair.correlation != exact("eq9", retain=HALF, **_moments(inputs))
-    assert counted.shift != exact("eq10", retain=HALF, d=3, cos2=exact("eq11", w=w), **_moments(inputs))
+    assert pair.correlation != exact("eq9", retain=HALF, **moments_of(inputs))
+    assert counted.shift != exact("eq10", retain=HALF, d=3, cos2=exact("eq11", w=w), **moments_of(inputs))
 
 
 @check("E7", Evidence.SIMULATED)
@@ -184,7 +191,7 @@ def test_a_correlation_below_the_bound_would_make_a_variance_negative() -> None:
     formula = proved("rho-bound", s.v * s.d * (1 + (s.d - 1) * s.rho)).formula
     assert formula.subs({s.v: 1, s.d: 5, s.rho: Rational(-1, 2)}) < 0
     assert formula.subs({s.v: 1, s.d: 5, s.rho: Rational(-1, 4)}) == 0
-    with pytest.raises(ValueError, match="rho = -0.5"):
+    with pytest.raises(ValueError, match=r"rho = -0\.5"):
         value("eq10", retain=0.5, c=0, v=1, rho=-0.5, d=5, cos2=0.1)
 
 

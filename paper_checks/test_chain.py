@@ -73,7 +73,7 @@ def test_simulated_means_move_behind_a_relu_only_where_units_mix(
     agree(behind.real_mean, predicted)
     if inputs_per_unit > 1:
         disagree(behind.moving_mean, predicted)
-    else:  # Dropout's zeros leave the first BN at minus its batch mean, which the ReLU lets through where it is positive
+    else:  # Dropout's zeros leave the first BN at minus its batch mean; where that is positive it passes the ReLU
         agree(behind.moving_mean, predicted + (1 - RETAIN) / float(sqrt(2 * pi * batch)))
 
 

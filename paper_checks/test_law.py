@@ -7,11 +7,21 @@ from itertools import product
 import numpy as np
 import pytest
 
-from paper_checks.comparing import Setting, exact, proved, value
+from paper_checks.comparing import Setting, exact, proved, value, variance_of
+from paper_checks.controls import AdditiveUout
 from paper_checks.ledger import Evidence, Verdict, check
 from paper_checks.statistics import agree, disagree, powered
-from simulator import BatchMeans, Dropout, Equicorrelated, FiniteInputs, GaussianDropout, Linear, Noise, Uout
-from simulator import enumerate_dropout
+from simulator import (
+    BatchMeans,
+    Dropout,
+    Equicorrelated,
+    FiniteInputs,
+    GaussianDropout,
+    Linear,
+    Noise,
+    Uout,
+    enumerate_dropout,
+)
 from theory import EQUATIONS
 from theory import symbols as s
 from theory.expectation import E
@@ -24,13 +34,6 @@ ANY_INPUTS = FiniteInputs(
     tuple(tuple(map(Fraction, point)) for point in [(0, 5, -1), (2, 1, 1), (-3, 1, 4), (2, 2, 2), (0, 0, 7)])
 )
 SETTING = Setting(retain=0.5, c=0.7, v=1.5, rho=-0.1, d=6, cos2=0.5, draw="exponential", seed=2)
-
-
-class AdditiveUout(Uout):
-    """A common mistake: x + U(-beta, beta), which does not scale with x."""
-
-    def train(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return x + rng.uniform(-self.beta, self.beta, x.shape)
 
 
 @dataclass(frozen=True)
@@ -176,12 +179,6 @@ def test_two_linear_layers_are_one_with_the_weights_multiplied() -> None:
     assert equation.conditions == ("nothing but linear maps between Dropout and BN",)
 
 
-def _variance(values: list[tuple[Fraction, Fraction]]) -> Fraction:
-    """The variance of (probability, value) pairs."""
-    mean = sum((p * x for p, x in values), Fraction(0))
-    return sum((p * x * x for p, x in values), Fraction(0)) - mean**2
-
-
 @check("S3-CONVS", Evidence.ENUMERATED, Verdict.HOLDS_IF)
 def test_over_all_masks_two_layers_are_one_unless_a_relu_stands_between() -> None:
     first, second, retain = np.array([[1, -2, 1], [3, 1, -1]]), np.array([2, -1]), Fraction(1, 2)
@@ -192,8 +189,8 @@ def test_over_all_masks_two_layers_are_one_unless_a_relu_stands_between() -> Non
         chance = Fraction(1, 8 * len(ANY_INPUTS.points))
         linear.append((chance, second @ hidden))
         rectified.append((chance, second @ np.maximum(hidden, 0)))
-    assert _variance(linear) == composed.var_train
-    assert _variance(rectified) != composed.var_train
+    assert variance_of(linear) == composed.var_train
+    assert variance_of(rectified) != composed.var_train
 
 
 @check("S3-FC", Evidence.ENUMERATED)

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given, settings
 from sympy import Expr, Rational
 
-from paper_checks.comparing import Setting, exact, proved, settings_of_case_b, value
+from paper_checks.comparing import FINITE, FINITE_RETAINS, FINITE_WEIGHTS, Setting, exact, moments_of, settings_of_case_b, value
 from paper_checks.ledger import Evidence, Verdict, check
 from paper_checks.statistics import agree, disagree, powered
-from paper_checks.test_case_b import INPUTS, RETAINS, WEIGHTS, _moments
 from simulator import BatchMeans, Dropout, Estimate, FiniteInputs, enumerate_dropout
 from theory import EQUATIONS
 from theory import symbols as s
@@ -37,9 +36,9 @@ def test_dropout_only_weakens_a_correlation() -> None:
 
 
 @check("E9-BOUND", Evidence.ENUMERATED)
-@pytest.mark.parametrize("inputs", INPUTS, ids=str)
+@pytest.mark.parametrize("inputs", FINITE, ids=str)
 def test_over_all_masks_no_correlation_grows(inputs: FiniteInputs) -> None:
-    behind = [exact("eq9", retain=retain, **_moments(inputs)) for retain in RETAINS]
+    behind = [exact("eq9", retain=retain, **moments_of(inputs)) for retain in FINITE_RETAINS]
     assert all(abs(rho) <= abs(inputs.correlation) <= 1 for rho in behind)
     assert [abs(rho) == abs(inputs.correlation) for rho in behind] == [False, False, True]
 
@@ -51,8 +50,8 @@ def test_the_shift_of_case_b_is_below_one_whenever_dropout_is_on() -> None:
 
 
 @check("E10-LT", Evidence.ENUMERATED)
-@pytest.mark.parametrize("row", WEIGHTS)
-@pytest.mark.parametrize("inputs", INPUTS, ids=str)
+@pytest.mark.parametrize("row", FINITE_WEIGHTS)
+@pytest.mark.parametrize("inputs", FINITE, ids=str)
 def test_over_all_masks_the_shift_is_below_one_unless_p_is_one(inputs: FiniteInputs, row: tuple) -> None:
     assert enumerate_dropout(inputs, row[: inputs.d], Fraction(99, 100)).shift < 1
     unshifted = enumerate_dropout(inputs, row[: inputs.d], 1)
@@ -69,7 +68,7 @@ def test_the_shift_tends_to_one_with_p_where_the_test_variance_is_positive() -> 
 
 @check("E10-P", Evidence.ENUMERATED, Verdict.HOLDS_IF)
 def test_where_weights_cancel_the_inputs_the_shift_is_zero_for_every_p_below_one() -> None:
-    retain, cancelled = Fraction(999, 1000), INPUTS[0]
+    retain, cancelled = Fraction(999, 1000), FINITE[0]
     assert enumerate_dropout(cancelled, (1, 1, 1), retain).shift == 0
     assert enumerate_dropout(cancelled, (1, -1, 0), retain).shift > Fraction(99, 100)
 
@@ -84,15 +83,13 @@ def test_the_shift_tends_to_one_with_the_width_where_the_correlation_is_positive
 
 @check("E10-D", Evidence.SIMULATED, Verdict.HOLDS_IF)
 @check("S1b", Evidence.SIMULATED, Verdict.HOLDS_IF)
-@pytest.mark.parametrize(("rho", "helps"), [(0.3, True), (0.0, False)])
-def test_width_removes_the_simulated_shift_of_correlated_inputs_only(
-    rng: np.random.Generator, rho: float, helps: bool
-) -> None:
+@pytest.mark.parametrize("rho", [0.3, 0.0])
+def test_width_removes_the_simulated_shift_of_correlated_inputs_only(rng: np.random.Generator, rho: float) -> None:
     narrow, wide = (Setting(0.5, 0.0, 1.0, rho, d, 0.5, "gaussian", 3) for d in (4, 128))
     shifts = [shift_of(setting, rng) for setting in (narrow, wide)]
     for setting, shift in zip((narrow, wide), shifts, strict=True):
         agree(shift, value("eq10", retain=0.5, **setting.moments), catches=0.02)
-    if helps:
+    if rho > 0:
         disagree(shifts[1], shifts[0].value)
     else:
         agree(shifts[1], 0.5, catches=0.02)
@@ -143,7 +140,7 @@ def test_case_b_is_milder_exactly_where_correlation_and_width_agree() -> None:
 
 @check("AB", Evidence.ENUMERATED, Verdict.HOLDS_IF)
 def test_over_all_masks_weights_that_cancel_make_case_b_the_harsher_one() -> None:
-    inputs = INPUTS[1]
+    inputs = FINITE[1]
     case_a = exact("eq6", retain=HALF, c=inputs.mean, v=inputs.variance)
     assert inputs.correlation > 0
     assert enumerate_dropout(inputs, (1, -1, 0), HALF).shift < case_a < enumerate_dropout(inputs, (1, 1, 1), HALF).shift

@@ -11,30 +11,26 @@ from hypothesis import given, settings
 from sympy import sqrt
 
 from paper_checks.comparing import MEANS, RETAINS, VARIANCES, exact, proved, value
+from paper_checks.controls import ScaledInTest, Unscaled
 from paper_checks.ledger import Evidence, Verdict, check
 from paper_checks.statistics import agree, disagree, powered
-from simulator import BatchMeans, BatchNorm, Dropout, Equicorrelated, FiniteInputs, ReLU, Stack
-from simulator import enumerate_dropout, measure_case
+from simulator import (
+    BatchMeans,
+    BatchNorm,
+    Dropout,
+    Equicorrelated,
+    FiniteInputs,
+    ReLU,
+    Stack,
+    enumerate_dropout,
+    measure_case,
+)
 from theory import EQUATIONS
 from theory import symbols as s
 
 HALF = Fraction(1, 2)
 POPULATION = (Fraction(0), Fraction(1), Fraction(3))
 MEAN, VARIANCE = Fraction(4, 3), Fraction(14, 9)
-
-
-class Unscaled(Dropout):
-    """Dropout that forgets its 1/p."""
-
-    def train(self, x: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return super().train(x, rng) * self.retain
-
-
-class ScaledInTest(Unscaled):
-    """The original Dropout: no scaling in training, p in test."""
-
-    def test(self, x: np.ndarray) -> np.ndarray:
-        return x * self.retain
 
 
 @check("E1", Evidence.PROVED)

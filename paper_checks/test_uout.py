@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given, settings
 from sympy import pi, sqrt
 
-from paper_checks.comparing import BETAS, SEEDS, VARIANCES, Setting, exact, proved, value
+from paper_checks.comparing import BETAS, SEEDS, VARIANCES, Setting, exact, proved, value, variance_of
+from paper_checks.controls import AdditiveUout
 from paper_checks.ledger import Evidence, Verdict, check
 from paper_checks.statistics import agree, disagree, powered
-from paper_checks.test_law import AdditiveUout, _variance
 from simulator import BatchNorm, Dropout, Equicorrelated, GaussianDropout, Noise, Stack, Uout, measure_case
 from theory import EQUATIONS
 from theory import symbols as s
@@ -33,9 +33,9 @@ def test_eq13_is_derived_as_printed_and_needs_a_mean_of_zero() -> None:
 def test_any_noise_with_the_two_moments_of_uout_shifts_exactly_as_eq13_says(beta: Fraction) -> None:
     sixths = {-beta: Fraction(1, 6), Fraction(0): Fraction(2, 3), beta: Fraction(1, 6)}  # E[r] = 0, E[r^2] = beta^2/3
     values = [(chance / 2, x * (1 + r)) for r, chance in sixths.items() for x in (-1, 1)]
-    assert 1 / _variance(values) == exact("eq13", beta=beta)
+    assert 1 / variance_of(values) == exact("eq13", beta=beta)
     added = [(chance / 2, 2 * x + r) for r, chance in sixths.items() for x in (-1, 1)]
-    assert 4 / _variance(added) != exact("eq13", beta=beta)
+    assert 4 / variance_of(added) != exact("eq13", beta=beta)
 
 
 @check("E13", Evidence.SIMULATED, Verdict.HOLDS_IF)

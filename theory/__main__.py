@@ -25,6 +25,7 @@ class List:
     """Every equation, of the paper and beyond it, in one line each."""
 
     def __call__(self) -> None:
+        """Print the list."""
         table = Table("name", "says", "statement", box=None, pad_edge=False)
         for name, equation in EQUATIONS.items():
             table.add_row(name, equation.title, equation.text())
@@ -41,6 +42,7 @@ class Show:
     """text shows everything; latex and mathml give the statement alone, to paste"""
 
     def __call__(self) -> None:
+        """Print the equation."""
         equation = _find(self.name)
         renderings = {"text": document, "latex": Equation.latex, "mathml": Equation.mathml}
         print(renderings[self.format](equation))
@@ -56,6 +58,7 @@ class Eval:
     """name=value for every argument that `show` lists; a list of numbers is separated by commas"""
 
     def __call__(self) -> None:
+        """Print the statement, and its value on the last line."""
         equation = _find(self.name)
         value = equation.evaluate(**_assignments(self.values))
         print(equation.text())
@@ -67,6 +70,7 @@ class Axioms:
     """Which equation needs which axiom: without it, the equation breaks."""
 
     def __call__(self) -> None:
+        """Print each axiom with what it carries."""
         needs = {name: equation.needs for name, equation in EQUATIONS.items()}
         for axiom in AXIOMS:
             broken = [name for name, needed in needs.items() if axiom in needed]
@@ -116,8 +120,14 @@ def _parse(arguments: list[str] | None) -> Command:
     except SystemExit as stop:
         if not stop.code:  # --help
             raise
-        box = (line.strip("╭╮╰╯│─ ") for line in captured.getvalue().strip().splitlines())
-        raise ValueError(": ".join(" ".join(box).split(" For full helptext")[0].split("  ")).strip()) from None
+        raise ValueError(_one_line(captured.getvalue())) from None
+
+
+def _one_line(box: str) -> str:
+    """Condense tyro's box to its title and what stands above its inner rule."""
+    title, *body = (line.strip("╭╮╰╯│─ ") for line in box.strip().splitlines())
+    told = " ".join(body[: body.index("")] if "" in body else body)
+    return told if told.startswith(title) else f"{title}: {told}"
 
 
 def _console() -> Console:

@@ -5,14 +5,45 @@ from dataclasses import dataclass
 from sympy import Eq, Symbol, erfc, exp, pi, sqrt, sympify
 
 from theory import domain
+from theory.case_b import COS2, SQUARES
 from theory.derivation import Derivation
 from theory.equation import Equation
-from theory.expectation import CORRELATION, INDEPENDENT, MASKS_APART, MEAN, NOISE_VARIANCE, SAMPLES_APART, TESTED_RELU
-from theory.expectation import TRAINED_RELU, UNIT_MEAN, VARIANCE, E, Var
-from theory.case_b import COS2, SQUARES
+from theory.expectation import (
+    CORRELATION,
+    INDEPENDENT,
+    MASKS_APART,
+    MEAN,
+    NOISE_VARIANCE,
+    SAMPLES_APART,
+    TESTED_RELU,
+    TRAINED_RELU,
+    UNIT_MEAN,
+    VARIANCE,
+    E,
+    Var,
+)
 from theory.sums import PairSum, total
-from theory.symbols import cos2, d, depth, drift, i, j, k, m, moving_var, n, rho, s2, shift, spread, v, var_train
-from theory.symbols import w, x, y
+from theory.symbols import (
+    cos2,
+    d,
+    depth,
+    drift,
+    i,
+    j,
+    k,
+    m,
+    moving_var,
+    n,
+    rho,
+    s2,
+    shift,
+    spread,
+    v,
+    var_train,
+    w,
+    x,
+    y,
+)
 
 SECTION = "beyond Section 3.1"
 TEST_RELU = total(w[i] * y[i], d)

@@ -7,7 +7,7 @@ that it can be cited, and taken away: without its axiom a moment stays an unknow
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, cast
+from typing import Any
 
 from sympy import Add, Dummy, Expr, Function, Indexed, Integer, Mul, exp, expand, integrate, oo, pi, sqrt
 
@@ -43,12 +43,6 @@ class _Bracketed(Function):
     def _latex(self, printer: Any) -> str:
         inside = ", ".join(printer._print(argument) for argument in self.args)
         return rf"\mathrm{{{self.symbol}}}\left[{inside}\right]"
-
-    def _pretty(self, printer: Any) -> Any:
-        from sympy.printing.pretty.stringpict import prettyForm
-
-        inside = printer._print_seq(self.args, "[", "]", delimiter=", ")
-        return prettyForm(*inside.left(self.symbol), binding=prettyForm.ATOM)
 
 
 class E(_Bracketed):
@@ -89,25 +83,25 @@ def reduce_moments(expression: Expr, axioms: Iterable[Axiom]) -> Expr:
     """The normal form of an expression after every E, Var and Cov in it has been evaluated as far as axioms allow."""
     granted = tuple(sorted(axioms, key=AXIOMS.index))
     if expression.has(Var):
-        expression = expression.replace(Var, lambda X: E(X**2) - E(X) ** 2)
+        expression = expression.replace(Var, lambda inside: E(inside**2) - E(inside) ** 2)
     if expression.has(Cov):
-        expression = expression.replace(Cov, lambda X, Y: E(X * Y) - E(X) * E(Y))
+        expression = expression.replace(Cov, lambda one, two: E(one * two) - E(one) * E(two))
     if expression.has(E):
         expression = expression.replace(E, lambda inside: _linear(inside, granted))
     return normal(expression)
 
 
 def _linear(inside: Expr, axioms: tuple[Axiom, ...]) -> Expr:
-    return Add(*(_of_term(cast(Expr, term), axioms) for term in Add.make_args(expand(inside))))
+    return Add(*(_of_term(term, axioms) for term in Add.make_args(expand(inside))))
 
 
 def _of_term(term: Expr, axioms: tuple[Axiom, ...]) -> Expr:
     constant, random = term.as_independent(*RANDOM, as_Add=False)
-    sums, factor = sum_factors(cast(Expr, random))
+    sums, factor = sum_factors(random)
     if isinstance(factor, PairSum):
         return constant * PairSum(_linear(factor.summand, axioms), factor.upper)
     if not sums:
-        return constant * _moment(cast(Expr, random), axioms)
+        return constant * _moment(random, axioms)
     if len(sums) == 1:
         index, _, upper = sums[0].limits[0]
         return constant * total(_linear(factor * sums[0].function, axioms), upper, index)
@@ -125,7 +119,7 @@ def _moment(monomial: Expr, axioms: tuple[Axiom, ...]) -> Expr:
         known = axiom.rewrite(monomial)
         if known is not None:
             return known.replace(E, lambda inside: _linear(inside, axioms))
-    return cast(Expr, E(monomial))
+    return E(monomial)
 
 
 def _label(factor: Expr) -> Expr:
@@ -135,8 +129,7 @@ def _label(factor: Expr) -> Expr:
 
 def _powers(monomial: Expr) -> list[tuple[Expr, Expr, Expr]]:
     """Each factor of a monomial as (label, base, exponent): a_i^2 x_i gives (a, a_i, 2), (x, x_i, 1)."""
-    factors = [cast(Expr, factor) for factor in Mul.make_args(monomial)]
-    return [(_label(factor), *factor.as_base_exp()) for factor in factors]
+    return [(_label(factor), *factor.as_base_exp()) for factor in Mul.make_args(monomial)]
 
 
 def _noise_and_inputs(monomial: Expr) -> Expr | None:

@@ -7,12 +7,20 @@ distribution of x with second moments, Var_Train(X) = Var_Test(X) + s² sum_i w_
 from sympy import Eq, Symbol
 
 from theory import domain
-from theory.case_b import SPREAD, SQUARES, TEST_SUM
-from theory.case_b import COS2 as COS2_OF_WEIGHTS
+from theory.case_b import COS2, SPREAD, SQUARES, TEST_SUM
 from theory.derivation import Derivation
 from theory.equation import Equation
-from theory.expectation import CORRELATION, INDEPENDENT, MASKS_APART, MEAN, NOISE_VARIANCE, UNIT_MEAN, VARIANCE
-from theory.expectation import E, Var
+from theory.expectation import (
+    CORRELATION,
+    INDEPENDENT,
+    MASKS_APART,
+    MEAN,
+    NOISE_VARIANCE,
+    UNIT_MEAN,
+    VARIANCE,
+    E,
+    Var,
+)
 from theory.sums import PairSum, total
 from theory.symbols import W, c, cos2, d, groups, hidden, i, j, k, n, s2, shift, u, v, var_test, var_train, w, x, y, z
 
@@ -69,7 +77,7 @@ def general_shift() -> Equation:
     """Eq. 10 for any multiplicative noise: only its variance matters."""
     formula = SPREAD / (SPREAD + s2 * POWER)
     derivation = (
-        Derivation(Var(TEST_SUM) / Var(NOISY_SUM), where={cos2: COS2_OF_WEIGHTS})
+        Derivation(Var(TEST_SUM) / Var(NOISY_SUM), where={cos2: COS2})
         .equals(SPREAD * SQUARES / Var(NOISY_SUM), "Eqs. 8 and 11", MEAN, VARIANCE, CORRELATION)
         .equals(formula, "the law, with E[x²] = c² + v", *NOISE, MEAN, VARIANCE, CORRELATION)
     )

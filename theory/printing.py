@@ -29,7 +29,7 @@ class _TextPrinter(StrPrinter):
         return _as_the_paper_orders(super()._as_ordered_terms(expr, order=order))
 
     def _print_Symbol(self, expr: Any) -> str:
-        return TEXT_NAMES.get(expr, expr.name)
+        return str(TEXT_NAMES.get(expr, expr.name))
 
     def _print_Pi(self, expr: Any) -> str:  # noqa: ARG002 - sympy's signature
         return "π"

@@ -2,11 +2,13 @@
 
 from textwrap import fill, indent
 
+from sympy import Expr
+
 from theory.derivation import Derivation, Step
 from theory.equation import Equation
 from theory.printing import as_text
 
-LONGEST_RESIDUAL = 90
+WIDTH, LONGEST_RESIDUAL = 100, 90
 
 
 def document(equation: Equation) -> str:
@@ -23,11 +25,11 @@ def document(equation: Equation) -> str:
 
 
 def _section(title: str, lines: list[str]) -> str:
-    return (
-        "\n".join([title, *(fill(line, 100, initial_indent="    ", subsequent_indent="        ") for line in lines)])
-        if (lines)
-        else ""
-    )
+    return "\n".join([title, *(_filled(line, 4, 8) for line in lines)]) if lines else ""
+
+
+def _filled(text: str, first: int, rest: int) -> str:
+    return fill(text, WIDTH, initial_indent=" " * first, subsequent_indent=" " * rest)
 
 
 def _derivation(equation: Equation) -> str:
@@ -47,15 +49,13 @@ def _steps(derivation: Derivation) -> list[str]:
 def _step(step: Step) -> str:
     relation = {"<=": "≤", ">=": "≥"}.get(step.relation, step.relation)
     cited = f"  [{', '.join(axiom.name for axiom in step.axioms)}]" if step.axioms else ""
-    return f"    {relation} {as_text(step.expression)}\n{fill(step.reason + cited, 100, initial_indent=' ' * 10, subsequent_indent=' ' * 10)}"
+    return f"    {relation} {as_text(step.expression)}\n{_filled(step.reason + cited, 10, 10)}"
 
 
 def _needs(equation: Equation) -> list[str]:
-    lines = []
-    for axiom, residual in equation.needs.items():
-        off = as_text(residual)
-        consequence = (
-            f"start - result would be {off}" if len(off) <= LONGEST_RESIDUAL else "start and result would differ"
-        )
-        lines.append(f"{axiom.name} ({axiom.says}); without it {consequence}")
-    return lines
+    return [f"{axiom.name} ({axiom.says}); without it {_loss(residual)}" for axiom, residual in equation.needs.items()]
+
+
+def _loss(residual: Expr) -> str:
+    off = as_text(residual)
+    return f"start - result would be {off}" if len(off) <= LONGEST_RESIDUAL else "start and result would differ"

@@ -2,7 +2,7 @@
 
 from functools import reduce
 from operator import mul
-from typing import Any, cast
+from typing import Any
 
 from sympy import QQ, Add, Dummy, Expr, Integer, Mul, Pow, Sum, expand, powsimp, ring, sqrt
 
@@ -21,12 +21,12 @@ class PairSum(Expr):
     @property
     def summand(self) -> Expr:
         """The term f(i, j)."""
-        return cast(Expr, self.args[0])
+        return self.args[0]
 
     @property
     def upper(self) -> Expr:
         """The number of values that each index takes."""
-        return cast(Expr, self.args[1])
+        return self.args[1]
 
     def _eval_is_nonnegative(self) -> bool | None:
         return True if self.summand.is_nonnegative else None
@@ -39,28 +39,17 @@ class PairSum(Expr):
     def _latex(self, printer: Any) -> str:
         return rf"\sum_{{i=1}}^{{{printer._print(self.upper)}}}\sum_{{j \neq i}} {printer._print(self.summand)}"
 
-    def _pretty(self, printer: Any) -> Any:
-        from sympy.printing.pretty.stringpict import prettyForm
-
-        inner = printer._print(self.summand)
-        if self.summand.is_Add:
-            inner = prettyForm(*inner.parens())
-        return prettyForm(*inner.left("∑ᵢ∑ⱼ≠ᵢ "), binding=prettyForm.MUL)
-
-    def _sympystr(self, printer: Any) -> str:
-        return f"PairSum({printer._print(self.summand)})"
-
 
 def total(summand: Any, upper: Expr, index: Expr = i) -> Expr:
     """sum_{index=1}^{upper} summand, unevaluated."""
-    return cast(Expr, Sum(summand, (index, 1, upper)))
+    return Sum(summand, (index, 1, upper))
 
 
 def product_of_sums(left: Sum, right: Sum, factor: Expr) -> Expr:
-    """factor * sum_i f_i * sum_i g_i, split into its diagonal and its pairs: the first step of Eqs. 7 and 8."""
+    """Split factor * sum_i f_i * sum_i g_i into its diagonal and its pairs: the first step of Eqs. 7 and 8."""
     (index, _, upper), f = left.limits[0], left.function.subs(left.limits[0][0], i)
     g = right.function.subs(right.limits[0][0], index).subs(index, i)
-    return total(factor * f * g, upper) + cast(Expr, PairSum(factor * f * g.subs(i, j), upper))
+    return total(factor * f * g, upper) + PairSum(factor * f * g.subs(i, j), upper)
 
 
 def concrete(expression: Expr, size: int, upper: Expr) -> Expr:
@@ -158,7 +147,7 @@ def _pulled_out(term: Expr, index: Expr, upper: Expr) -> Expr:
         return constant * upper
     nested = [factor for factor in Mul.make_args(rest) if isinstance(factor, Sum)]
     if len(nested) == 1:
-        return constant * _merged(cast(Expr, rest / nested[0]), nested[0], (index, Integer(1), upper))
+        return constant * _merged(rest / nested[0], nested[0], (index, Integer(1), upper))
     canonical = index if index.name != "j" else i
     return constant * Sum(rest.subs(index, canonical), (canonical, 1, upper))
 
@@ -178,7 +167,7 @@ def _separated(term: Expr, upper: Expr) -> Expr:
     constant, rest = term.as_independent(i, j, as_Add=False)
     both = [f for f in Mul.make_args(rest) if f.has(i) and f.has(j)]
     if both:
-        return constant * cast(Expr, PairSum(rest, upper))
+        return constant * PairSum(rest, upper)
     g = reduce(mul, (f for f in Mul.make_args(rest) if f.has(i)), Integer(1))
     h = reduce(mul, (f for f in Mul.make_args(rest) if f.has(j)), Integer(1)).subs(j, i)
     parts = normal(total(g, upper)) * normal(total(h, upper)) - normal(total(g * h, upper))
@@ -194,5 +183,5 @@ def sum_factors(expression: Expr) -> tuple[list[Sum], Expr]:
         if isinstance(base, Sum) and isinstance(factor, Pow | Sum) and exponent in (1, 2):
             sums += [base] * int(exponent)
         else:
-            others.append(cast(Expr, factor))
+            others.append(factor)
     return sums, Mul(*others)

@@ -54,8 +54,8 @@ class FiniteSpace:
 
     def value(self, expression: Expr) -> Expr:
         """The expression with every E, Var and Cov in it computed in this space."""
-        expression = expression.replace(Var, lambda X: self.mean(X**2) - self.mean(X) ** 2)
-        expression = expression.replace(Cov, lambda X, Y: self.mean(X * Y) - self.mean(X) * self.mean(Y))
+        expression = expression.replace(Var, lambda inside: self.mean(inside**2) - self.mean(inside) ** 2)
+        expression = expression.replace(Cov, lambda one, two: self.mean(one * two) - self.mean(one) * self.mean(two))
         return expression.replace(E, self.mean).subs(self.values)
 
     def satisfies(self, axiom: Axiom) -> bool:

@@ -1,0 +1,136 @@
+"""Each sabotage of our code must turn the paper red: the checks are only as good as what they notice."""
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+
+
+@dataclass(frozen=True)
+class Sabotage:
+    """One fault: in `file` the text `right`, which stands there once, becomes `wrong`; then `checks` must turn red.
+
+    Attributes:
+        noticed_by: a check that fails, or a message, as the run prints it.
+    """
+
+    name: str
+    file: str
+    right: str
+    wrong: str
+    checks: str
+    noticed_by: str
+
+
+SABOTAGES = (
+    Sabotage(
+        "Dropout without its 1/p",
+        "simulator/noise.py",
+        "        kept /= self.retain\n",
+        "",
+        "test_case_a.py",
+        "test_a_simulated_standard_normal_unit",
+    ),
+    Sabotage(
+        "additive Uout",
+        "simulator/noise.py",
+        "x + x * rng.uniform",
+        "x + rng.uniform",
+        "test_uout.py",
+        "test_simulated_uout_obeys_eq13",
+    ),
+    Sabotage(
+        "biased for unbiased moving variance",
+        "simulator/layers.py",
+        "biased * m / (m - 1)",
+        "biased",
+        "test_preliminaries.py",
+        "test_bn_accumulates_the_variance_without_bias",
+    ),
+    Sabotage(
+        "biased for unbiased batch variance",
+        "simulator/cases.py",
+        "var(axis=2, ddof=1)",
+        "var(axis=2, ddof=0)",
+        "test_case_a.py",
+        "test_a_simulated_standard_normal_unit",
+    ),
+    Sabotage(
+        "Eq. 9 without its factor",
+        "theory/case_b.py",
+        "RHO_AX = rho * v / UNIT_VAR_TRAIN",
+        "RHO_AX = rho",
+        "test_case_b.py",
+        "test_eqs_7_to_11",
+    ),
+    Sabotage(
+        "Eq. 12 with a sign flipped",
+        "theory/case_b.py",
+        "numerator = v * rho + (v -",
+        "numerator = v * rho + (v +",
+        "test_case_b.py",
+        "test_eq12",
+    ),
+    Sabotage(
+        "the law with w for w^2",
+        "theory/law.py",
+        "ADDED = s2 * total(w[i] ** 2 *",
+        "ADDED = s2 * total(w[i] *",
+        "test_law.py",
+        "test_eqs_5_to_13_are_special_cases",
+    ),
+    Sabotage(
+        "a digit of Table 2",
+        "paper_checks/reported.py",
+        '"0.5": "1.013873"',
+        '"0.5": "1.013874"',
+        "test_tables.py",
+        "test_the_transcript",
+    ),
+    Sabotage(
+        "a verdict of the ledger",
+        "paper_checks/claims_equations.py",
+        '_holds("E5",',
+        '_contradicted("E5",',
+        "",
+        "the ledger and the checks do not fit",
+    ),
+)
+
+
+def run_checks(tree: Path, checks: str) -> subprocess.CompletedProcess[str]:
+    """Run some checks in a copy of the project, which shadows the installed one."""
+    command = [sys.executable, "-m", "pytest", f"paper_checks/{checks}", "-x", "-q", "-p", "no:cacheprovider"]
+    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "200"}
+    return subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, timeout=280, check=False)
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A copy of the project."""
+    left_out = shutil.ignore_patterns(".*", "__pycache__", "report")
+    return shutil.copytree(ROOT, tmp_path / "tree", ignore=left_out)
+
+
+@pytest.mark.parametrize("sabotage", SABOTAGES, ids=lambda sabotage: sabotage.name)
+def test_a_sabotage_turns_the_paper_red(tree: Path, sabotage: Sabotage) -> None:
+    file = tree / sabotage.file
+    source = file.read_text()
+    assert source.count(sabotage.right) == 1, "the text to sabotage must stand there exactly once"
+    file.write_text(source.replace(sabotage.right, sabotage.wrong))
+    finished = run_checks(tree, sabotage.checks)
+    assert finished.returncode not in (0, 5), finished.stdout
+    assert sabotage.noticed_by in finished.stdout + finished.stderr
+
+
+def test_the_copy_is_what_runs_and_is_green_without_sabotage(tree: Path) -> None:
+    finished = run_checks(tree, "test_uout.py")
+    assert finished.returncode == 0, finished.stdout
+    (tree / "simulator" / "noise.py").write_text("raise ImportError('the copy was read')")
+    assert "the copy was read" in run_checks(tree, "test_uout.py").stderr

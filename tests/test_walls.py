@@ -1,0 +1,71 @@
+"""The walls between the rooms, by reading what each file imports."""
+
+import ast
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+ROOMS = ("theory", "simulator", "fullscale", "paper_checks", "tests")
+COMMAND_LINE = {"tyro", "rich"}
+ALLOWED = {
+    "theory": {"sympy", "numpy", "latex2mathml"},
+    "simulator": {"numpy"},
+    "fullscale": {"numpy", "torch", "torchvision"},
+    "paper_checks": {"numpy", "sympy", "torch", "pytest", "hypothesis", "rich", "tyro", "jinja2", "matplotlib"}
+    | {"theory", "simulator", "fullscale"},
+    "tests": {"numpy", "sympy", "torch", "pytest", "hypothesis", "theory", "simulator", "fullscale"},
+}
+TOP_LEVEL = {*ROOMS, "README.md", "LICENSE", "pyproject.toml"}
+
+
+def imported(source: str) -> Iterator[str]:
+    """The top-level packages that a source text imports, wherever in it."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            yield from (alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            yield node.module.partition(".")[0]
+
+
+def strangers(room: str, name: str, source: str) -> set[str]:
+    """What a file of a room imports beyond what its room may."""
+    may = ALLOWED[room] | {room} | (COMMAND_LINE if name == "__main__.py" else set())
+    return set(imported(source)) - may - sys.stdlib_module_names
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_no_file_reaches_through_a_wall(room: str) -> None:
+    files = list((ROOT / room).rglob("*.py"))
+    assert files
+    found = {file: strangers(room, file.name, file.read_text()) for file in files}
+    assert not {str(file): names for file, names in found.items() if names}
+
+
+@pytest.mark.parametrize(
+    ("room", "source"),
+    [
+        ("simulator", "import theory"),
+        ("simulator", "from theory.case_b import SHIFT"),
+        ("simulator", "def f():\n    import sympy"),
+        ("theory", "import simulator.noise"),
+        ("theory", "import random, torch"),
+        ("fullscale", "from simulator import Dropout"),
+        ("tests", "from paper_checks import claims"),
+        ("simulator", "import rich"),
+    ],
+)
+def test_an_import_through_a_wall_is_noticed(room: str, source: str) -> None:
+    assert strangers(room, "module.py", source)
+
+
+def test_nothing_else_stands_at_the_top_level() -> None:
+    visible = {path.name for path in ROOT.iterdir() if not path.name.startswith(".")}
+    assert visible - {"uv.lock", "dist"} == TOP_LEVEL
+
+
+def test_no_source_file_is_longer_than_350_lines() -> None:
+    lengths = {file: len(file.read_text().splitlines()) for room in ROOMS for file in (ROOT / room).rglob("*.py")}
+    assert not {str(file): length for file, length in lengths.items() if length > 350}
