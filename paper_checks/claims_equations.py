@@ -161,6 +161,13 @@ CASE_B = (
         PROVED,
         SIMULATED,
     ),
+    _holds(
+        "S3-WAYS",
+        "Section 3.2",
+        "Only p -> 1 or d -> infinity brings Delta to 1: indeed 1 - Delta >= (1-p)/(1-p+p d).",
+        PROVED,
+        ENUMERATED,
+    ),
     _holds("E11", "Section 3.2, Eq. 11", "cos^2 is (sum w)^2/(d sum w^2), and lies in [0, 1].", *THREE_WAYS),
     _holds_if(
         "E12",
@@ -270,6 +277,13 @@ UOUT = (
         "Section 5; Section 6",
         "Dropout after the last BN shifts no BN.",
         PROVED,
+        SIMULATED,
+    ),
+    _holds_if(
+        "S3-BEFORE",
+        "Section 3",
+        "Only Dropout before a BN matters: one behind it stands before the next.",
+        "There is a next BN; Section 5 makes use of the exception.",
         SIMULATED,
     ),
     _holds_if(

@@ -100,7 +100,7 @@ def by_drop_ratio() -> Picture:
     _say(axes, (0.30, 0.45), "(a), c = 1", "right")
     along = {"rotation": -45, "rotation_mode": "anchor", "transform_rotates_text": True}
     axes.text(0.545, 0.495, "(a), c = 0", **along)
-    axes.text(0.36, 0.765, "(b), d cos²θ = 4", **along)
+    axes.text(0.372, 0.772, "(b), d cos²θ = 4", **along)
     _say(axes, (0.62, 0.93), "(b), d cos²θ = 32", "left")
     return Picture(
         "drop",

@@ -8,7 +8,16 @@ import pytest
 from hypothesis import given, settings
 from sympy import Expr, Rational
 
-from paper_checks.comparing import FINITE, FINITE_RETAINS, FINITE_WEIGHTS, Setting, exact, moments_of, settings_of_case_b, value
+from paper_checks.comparing import (
+    FINITE,
+    FINITE_RETAINS,
+    FINITE_WEIGHTS,
+    Setting,
+    exact,
+    moments_of,
+    settings_of_case_b,
+    value,
+)
 from paper_checks.ledger import Evidence, Verdict, check
 from paper_checks.statistics import agree, disagree, powered
 from simulator import BatchMeans, Dropout, Estimate, FiniteInputs, enumerate_dropout
@@ -71,6 +80,25 @@ def test_where_weights_cancel_the_inputs_the_shift_is_zero_for_every_p_below_one
     retain, cancelled = Fraction(999, 1000), FINITE[0]
     assert enumerate_dropout(cancelled, (1, 1, 1), retain).shift == 0
     assert enumerate_dropout(cancelled, (1, -1, 0), retain).shift > Fraction(99, 100)
+
+
+@check("S3-WAYS", Evidence.PROVED)
+def test_no_weights_and_no_correlation_bring_the_shift_closer_to_one_than_the_width_allows() -> None:
+    assert concluding("width-needed") == (">=", 0)
+    best = {"retain": HALF, "c": 0, "v": 3, "rho": 1, "d": 7, "cos2": 1}
+    assert EQUATIONS["width-needed"].exact(**best) == 0 < EQUATIONS["width-needed"].exact(**best | {"cos2": HALF})
+
+
+@check("S3-WAYS", Evidence.ENUMERATED)
+@pytest.mark.parametrize("row", FINITE_WEIGHTS)
+@pytest.mark.parametrize("inputs", FINITE, ids=str)
+def test_over_all_masks_the_shift_keeps_the_distance_from_one_that_the_width_asks_for(
+    inputs: FiniteInputs, row: tuple
+) -> None:
+    shift = enumerate_dropout(inputs, row[: inputs.d], HALF).shift
+    assert 1 - shift >= Fraction(1, 1 + inputs.d)
+    aligned = FiniteInputs(tuple((x,) * inputs.d for x in (Fraction(-1), Fraction(1))))
+    assert 1 - enumerate_dropout(aligned, (1,) * inputs.d, HALF).shift == Fraction(1, 1 + inputs.d)
 
 
 @check("E10-D", Evidence.PROVED, Verdict.HOLDS_IF)

@@ -132,3 +132,12 @@ def test_dropout_behind_the_last_bn_leaves_it_alone_and_before_it_does_not(rng: 
     )
     agree(behind, 1.0)
     disagree(before, 1.0)
+
+
+@check("S3-BEFORE", Evidence.SIMULATED, Verdict.HOLDS_IF)
+def test_dropout_behind_a_bn_shifts_the_next_one(rng: np.random.Generator) -> None:
+    stack = Stack([BatchNorm(8), Dropout(0.5), BatchNorm(8)])
+    first, following = stack.measure(Equicorrelated(8, 0.0, 1.0, 0.0), rng, replicas=160, batches=2, batch=8192)
+    agree(first.shift, 1.0)
+    agree(following.shift, value("eq6", retain=0.5, c=0, v=1))
+    disagree(following.shift, 1.0)

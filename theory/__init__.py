@@ -35,6 +35,7 @@ _BUILDERS: dict[str, Callable[[], Equation]] = {
     "moving-correlated": chain.moving_correlated,
     "rho-bound": limits.rho_bound,
     "cos2-bound": limits.cos2_bound,
+    "width-needed": limits.width_needed,
     "rho-ax-bound": limits.rho_ax_bound,
     "spectrum": limits.spectrum,
     "deficit": limits.deficit,

@@ -22,7 +22,7 @@ FEASIBLE: Mapping[Expr, str] = {
     1 - cos2: "cos²θ <= 1, by Cauchy-Schwarz",
     1 - rho: "rho <= 1",
     1 + (d - 1) * rho: "-1/(d-1) <= rho: the variance of a sum is not negative",
-    d - 1: "d >= 1",
+    d - 2: "d >= 2: below that there is no pair to correlate",
 }
 
 

@@ -40,9 +40,10 @@ class _Bracketed(Function):
     is_real = True
     symbol = ""
 
-    def _latex(self, printer: Any) -> str:
+    def _latex(self, printer: Any, exp: str | None = None) -> str:
         inside = ", ".join(printer._print(argument) for argument in self.args)
-        return rf"\mathrm{{{self.symbol}}}\left[{inside}\right]"
+        raised = f"^{{{exp}}}" if exp else ""
+        return rf"\mathrm{{{self.symbol}}}\left[{inside}\right]{raised}"
 
 
 class E(_Bracketed):

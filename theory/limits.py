@@ -72,6 +72,21 @@ def deficit() -> Equation:
     return Equation("deficit", title, "Section 3.2", Eq(1 - shift, formula), SHIFT_PARAMETERS, derivation)
 
 
+def width_needed() -> Equation:
+    """Only p -> 1 or d -> infinity can remove the shift: no weights and no correlation do better than d allows."""
+    least = (1 - p) / (1 - p + p * d)
+    below_d = (d - 1) * (1 - rho) * cos2 + (1 + (d - 1) * rho + (d - 2) * (1 - rho)) * (1 - cos2)
+    gap = (1 - p) * (d * c**2 + v * below_d) / ((EIGENVALUES + ADDED) * (1 - p + p * d))
+    derivation = (
+        Derivation(1 - SHIFT - least)
+        .equals(gap, "one fraction, with 'spectrum': both eigenvalues are at most v d")
+        .at_least(0, "every factor is nonnegative; equality at c = 0 and ρ = cos²θ = 1", gap, positive=(1 - p,))
+    )
+    title = "1 - Δ is at least (1 - p)/(1 - p + p d): the width that a given shift needs"
+    statement = Eq(1 - shift - least, gap)
+    return Equation("width-needed", title, SECTION, statement, SHIFT_PARAMETERS, derivation, ("d >= 2, p < 1",))
+
+
 def rho_ax_bound() -> Equation:
     """|rho^ax| <= |rho| <= 1: Dropout only weakens a correlation."""
     weakened = rho * v / UNIT_VAR_TRAIN
