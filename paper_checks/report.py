@@ -5,6 +5,7 @@ import platform
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from itertools import groupby
@@ -17,12 +18,13 @@ from sympy import Basic
 
 from paper_checks.bookkeeping import Book, Check
 from paper_checks.figures import pictures
-from paper_checks.ledger import Claim, Evidence, Verdict
+from paper_checks.ledger import Claim, Evidence
 from paper_checks.summary import (
     BEYOND,
     MEANING,
     STANDINGS,
     by_section,
+    contradicted,
     reason_of,
     standing,
     verdict_counts,
@@ -33,7 +35,7 @@ from theory.domain import Parameter
 from theory.printing import as_latex, as_mathml, as_text
 from theory.symbols import k
 
-TEST_COLUMNS = ("test", "brings", "establishes", "ended")
+TEST_COLUMNS = ("test", "ended", "brings", "establishes")
 PACKAGES = ("numpy", "sympy", "torch", "matplotlib")
 # What is left without an axiom is shown up to this many characters; beyond, nobody would read it.
 LONGEST_RESIDUAL = 240
@@ -56,6 +58,9 @@ def require_writable(path: Path) -> None:
         folder = next(folder for folder in target.parents if folder.exists())
         if not folder.is_dir():
             raise _refusal(path, f"cannot be written: {folder} is not a folder")
+        for part in target.relative_to(folder).parts:
+            with suppress(FileNotFoundError):  # but not: a name too long for the disk
+                (folder / part).lstat()
         with tempfile.TemporaryFile(dir=folder):  # the one sure sign; permissions do not tell of read-only disks
             pass
     except (OSError, RuntimeError) as error:  # RuntimeError: links in a circle, before Python 3.13
@@ -124,7 +129,7 @@ def _ledger(book: Book) -> dict[str, Any]:
         "claims": claims,
         "sections": by_section(claims),
         "standings": STANDINGS,
-        "contradicted": [claim for claim in claims if claim.verdict is Verdict.CONTRADICTED],
+        "contradicted": contradicted(claims),
         "kinds": Evidence,
         "tests": {claim.id: tests_of(book, claim) for claim in claims},
         "test_columns": TEST_COLUMNS,
@@ -152,7 +157,7 @@ def tests_of(book: Book, claim: Claim) -> list[dict[str, str]]:
         return name, str(check.evidence), str(check.verdict)
 
     tests = groupby(sorted(book.of(claim.id), key=row), key=row)
-    return [dict(zip(TEST_COLUMNS, (*cells, _outcomes(checks)), strict=True)) for cells, checks in tests]
+    return [dict(zip(TEST_COLUMNS, (cells[0], _outcomes(checks), *cells[1:]), strict=True)) for cells, checks in tests]
 
 
 def _outcomes(checks: Iterable[Check]) -> str:

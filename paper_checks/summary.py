@@ -68,6 +68,12 @@ def by_section(claims: Iterable[Claim]) -> dict[str, list[Claim]]:
     return {heading: found[heading] for heading in (*HEADINGS.values(), BEYOND, WHOLE) if heading in found}
 
 
+def contradicted(claims: Iterable[Claim]) -> list[Claim]:
+    """The claims that do not hold, in the paper's order."""
+    held = (claim for section in by_section(claims).values() for claim in section)
+    return [claim for claim in held if claim.verdict is Verdict.CONTRADICTED]
+
+
 def waits(claim: Claim) -> bool:
     """Whether nothing but a training run, which has not been made, can tell."""
     return set(claim.evidence) == {Evidence.NOT_RUN}
@@ -138,19 +144,20 @@ def _standing_in(book: Book, claim: Claim) -> tuple[str, str]:
 def readme_block(claims: Iterable[Claim]) -> str:
     """The ledger as Markdown: counts by section, what is contradicted, and every claim in a fold."""
     claims = list(claims)
-    contradicted = [claim for claim in claims if claim.verdict is Verdict.CONTRADICTED]
-    listed = [
-        f"- **{_plain(claim.id)}**: {_plain(claim.says)} *Because:* {_plain(claim.because)}" for claim in contradicted
-    ]
+    listed = [_bullet(claim) for claim in contradicted(claims)] or ["- nothing"]
     return "\n".join(
         [
             *(MEANING, ""),
             *(*_counts_in_markdown(claims), ""),
-            *("**Contradicted**, and by what:", "", *(listed or ["- nothing"]), ""),
+            *("**Contradicted**, and by what:", "", *listed, ""),
             *("<details>", f"<summary>All {len(claims)} claims</summary>", ""),
             *(*_ledger_in_markdown(claims), "", "</details>"),
         ]
     )
+
+
+def _bullet(claim: Claim) -> str:
+    return f"- **{_plain(claim.id)}**: {_plain(claim.says)} *Because:* {_plain(claim.because)}"
 
 
 def _counts_in_markdown(claims: Sequence[Claim]) -> Iterable[str]:

@@ -1,5 +1,6 @@
 """Sections 1 and 3.1: the chain reaction over depth, in linear stacks and behind ReLU."""
 
+from collections.abc import Callable, Sequence
 from itertools import pairwise, product
 
 import numpy as np
@@ -9,9 +10,10 @@ from sympy import pi, sqrt
 from paper_checks.comparing import exact, proved, value
 from paper_checks.ledger import Evidence, Verdict, check
 from paper_checks.statistics import agree, disagree
-from simulator import BatchNorm, Dropout, Equicorrelated, Linear, Reading, ReLU, Stack
+from simulator import Array, BatchMeans, BatchNorm, Dropout, Equicorrelated, Reading, ReLU, Stack
 from theory import EQUATIONS
 from theory import symbols as s
+from theory.chain import Response, relu_stack
 
 RETAIN = 0.6
 BATCH = 8192  # finite batches of m bias a deep BN by about 1/m, far below the standard errors here
@@ -23,9 +25,9 @@ def chain_of(retain: float, depth: int, rng: np.random.Generator) -> tuple[Readi
     return Stack(layers).measure(Equicorrelated(16, 0.0, 1.0, 0.0), rng, replicas=160, batches=2, batch=BATCH)
 
 
-def mixing(inputs_per_unit: int, units: int) -> Linear:
-    """Each unit sums inputs of its own, so that it is nearly normal in training as well."""
-    return Linear(np.kron(np.eye(units), np.ones(inputs_per_unit)))
+def summing(weights: Sequence[float]) -> Callable[[Array], Array]:
+    """A layer whose units each sum inputs of their own: the inputs stay independent, and the sums are nearly normal."""
+    return lambda x: x.reshape(len(x), -1, len(weights)) @ np.asarray(weights)
 
 
 @check("S1a", Evidence.PROVED, Verdict.HOLDS_IF)
@@ -66,7 +68,7 @@ def test_a_relu_right_behind_dropout_commutes_with_every_mask() -> None:
 def test_simulated_means_move_behind_a_relu_only_where_units_mix(
     rng: np.random.Generator, inputs_per_unit: int
 ) -> None:
-    batch, stack = 2048, [Dropout(RETAIN), mixing(inputs_per_unit, 8), BatchNorm(8), ReLU(), BatchNorm(8)]
+    batch, stack = 2048, [Dropout(RETAIN), summing([1.0] * inputs_per_unit), BatchNorm(8), ReLU(), BatchNorm(8)]
     inputs = Equicorrelated(8 * inputs_per_unit, 0.0, 1.0, 0.0)
     behind = Stack(stack).measure(inputs, rng, replicas=160, batches=2, batch=batch)[1]
     predicted = value("relu-mean", drift=0, spread=RETAIN**0.5)
@@ -80,7 +82,7 @@ def test_simulated_means_move_behind_a_relu_only_where_units_mix(
 def _drift(width: int, rng: np.random.Generator) -> Reading:
     """A BN behind a sum of `width` rectified units, whose variance an earlier Dropout has shifted."""
     units = 2 * width
-    stack = [Dropout(RETAIN), mixing(8, units), BatchNorm(units), ReLU(), mixing(width, 2), BatchNorm(2)]
+    stack = [Dropout(RETAIN), summing([1.0] * 8), BatchNorm(units), ReLU(), summing([1.0] * width), BatchNorm(2)]
     return Stack(stack).measure(Equicorrelated(8 * units, 0.0, 1.0, 0.0), rng, replicas=160, batches=1, batch=512)[1]
 
 
@@ -102,3 +104,44 @@ def test_simulated_means_drift_further_in_units_of_their_deviation_where_the_sum
         moved = reading.moving_mean.value - reading.real_mean.value
         drifts[width] = moved**2 / reading.moving_var.value
     assert drifts[16] > 4 * drifts[2]
+
+
+BALANCED = [1.0] * 84 + [-1.0] * 60  # d cos^2 = (84 - 60)^2 / 144 = 4, of so many weights that sums are normal
+ALIGNED = [1.0] * 4  # d cos^2 = 4
+
+
+def _relu_tree(noise: Dropout, rng: np.random.Generator) -> BatchMeans:
+    """The second BN of two ReLU blocks: its drift, in units of its remembered deviation, and its shift."""
+    last = BatchNorm(2, eps=0.0)
+    stack = Stack([ReLU(), noise, summing(BALANCED), BatchNorm(8, eps=0.0), ReLU(), noise, summing(ALIGNED), last])
+    inputs, means = Equicorrelated(8 * 144, 0.0, 1.0, 0.0), BatchMeans(*RESPONSE, samples_per_batch=256)
+    for seed in rng.integers(2**32, size=160):
+        stack.train(inputs, np.random.default_rng(seed), batches=1, batch=256)
+        mean, variance = stack.test(inputs, np.random.default_rng(seed), batches=1, batch=256)[1]
+        drift = (mean - last.moving_mean) / np.sqrt(last.moving_var)
+        means.add([[drift.mean(), variance.mean(), last.moving_var.mean()]])
+    return means
+
+
+RESPONSE = ("drift", "real_var", "moving_var")
+
+
+@check("S3-CHAIN", Evidence.PROVED, Verdict.HOLDS_IF)
+def test_behind_relus_the_first_block_shifts_variances_and_the_later_ones_means_as_well() -> None:
+    responses = relu_stack(noise_var=1, d_cos2=4, depth=4)
+    assert responses[0].variance == pytest.approx(value("relu-variance", noise_var=1, spread=1))
+    assert responses[0].mean == 0
+    drift = value("relu-drift", noise_var=1, spread=responses[0].variance ** 0.5, d=4, cos2=1)
+    assert responses[1].mean == pytest.approx(-(drift**0.5))
+    assert all(abs(deeper.mean) > abs(earlier.mean) for earlier, deeper in pairwise(responses))
+    assert relu_stack(noise_var=0, d_cos2=4, depth=4) == [Response(0.0, pytest.approx(1.0))] * 4
+
+
+@check("S3-CHAIN", Evidence.SIMULATED, Verdict.HOLDS_IF)
+def test_two_simulated_relu_blocks_drift_and_shift_as_predicted(rng: np.random.Generator) -> None:
+    predicted, measured = relu_stack(noise_var=1, d_cos2=4, depth=2)[1], _relu_tree(Dropout(0.5), rng)
+    agree(measured.ratio("real_var", "moving_var"), predicted.variance, catches=0.08)
+    # The drift's prediction is a limit of width and batch size, here about 2% away: too near for a rejection, but not
+    # close enough for an agreement at the stated error rates. No drift, or that of a weaker noise, is out of question.
+    for wrong in (0.0, relu_stack(noise_var=0.25, d_cos2=4, depth=2)[1].mean):
+        disagree(measured.mean("drift"), wrong)

@@ -53,7 +53,7 @@ class _TextPrinter(StrPrinter):
     def _print_Pow(self, expr: Pow, rational: bool = False) -> str:  # noqa: FBT001, FBT002, ARG002 - sympy's signature
         base, exponent = expr.args
         if exponent == Rational(1, 2):
-            return f"√({self._print(base)})"
+            return f"√{self._factor(base, PRECEDENCE['Atom'])}"
         if exponent.as_coeff_Mul()[0].is_negative:
             return f"1/{self._factor(Pow(base, -exponent), PRECEDENCE['Pow'])}"
         raised = self._print(exponent)

@@ -7,6 +7,7 @@ import sys
 from collections import Counter
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -124,7 +125,7 @@ def test_a_screen_reader_finds_its_way(page: Page) -> None:
     levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch(r"h[1-6]", tag)]
     assert levels[0] == 1
     assert levels.count(1) == 1
-    assert all(deeper - level <= 1 for level, deeper in zip(levels, levels[1:], strict=False))
+    assert all(deeper - level <= 1 for level, deeper in pairwise(levels))
     assert all(attributes.get("scope") in {"row", "col"} for tag, attributes in page.tags if tag == "th")
     assert dict(page.tags)["html"]["lang"] == "en"
 
@@ -143,8 +144,8 @@ def test_what_claims_say_is_text(page: Page) -> None:
 
 
 def test_the_cases_of_a_test_are_counted_and_controls_told_apart(page: Page) -> None:
-    assert "test_p.py::test_p PROVED holds 2 passed" in page.of("P-1")
-    assert "test_p.py::test_fails control that the checks can fail 1 passed" in page.of("P-1")
+    assert "test_p.py::test_p 2 passed PROVED holds" in page.of("P-1")
+    assert "test_p.py::test_fails 1 passed control that the checks can fail" in page.of("P-1")
 
 
 def test_what_was_not_run_or_only_reported_says_so(page: Page) -> None:
