@@ -140,7 +140,7 @@ def test_behind_relus_the_first_block_shifts_variances_and_the_later_ones_means_
 @check("S3-CHAIN", Evidence.SIMULATED, Verdict.HOLDS_IF)
 def test_two_simulated_relu_blocks_drift_and_shift_as_predicted(rng: np.random.Generator) -> None:
     predicted, measured = relu_stack(noise_var=1, d_cos2=4, depth=2)[1], _relu_tree(Dropout(0.5), rng)
-    agree(measured.ratio("real_var", "moving_var"), predicted.variance, catches=0.08)
+    agree(measured.ratio("real_var", "moving_var"), predicted.variance, catches=0.1)
     # The drift's prediction is a limit of width and batch size, here about 2% away: too near for a rejection, but not
     # close enough for an agreement at the stated error rates. No drift, or that of a weaker noise, is out of question.
     for wrong in (0.0, relu_stack(noise_var=0.25, d_cos2=4, depth=2)[1].mean):
