@@ -14,7 +14,18 @@ ALLOWED = {
     "theory": {"sympy", "numpy", "latex2mathml"},
     "simulator": {"numpy"},
     "fullscale": {"numpy", "torch", "torchvision"},
-    "paper_checks": {"numpy", "sympy", "torch", "pytest", "hypothesis", "rich", "tyro", "jinja2", "matplotlib"}
+    "paper_checks": {
+        "numpy",
+        "sympy",
+        "torch",
+        "pytest",
+        "hypothesis",
+        "rich",
+        "tyro",
+        "jinja2",
+        "markupsafe",
+        "matplotlib",
+    }
     | {"theory", "simulator", "fullscale"},
     "tests": {"numpy", "sympy", "torch", "pytest", "hypothesis", "theory", "simulator", "fullscale"},
 }

@@ -33,7 +33,7 @@ TEXT_NAMES = {cos2: "cos²θ"}
 
 LATEX_NAMES = {
     rho_ax: r"\rho^{ax}",
-    cos2: r"\cos^2\theta",
+    cos2: r"\,\cos^2\theta",
     s2: "s^2",
     batch_var: r"\sigma_B^2",
     moving_mean: r"\mathrm{E}_{\mathrm{Moving}}",
