@@ -71,7 +71,7 @@ def test_eq12_is_eq10_wherever_the_weights_do_not_sum_to_zero() -> None:
     moments = {"retain": "0.5", "c": 0, "v": 1, "rho": "0.2", "d": 4}
     assert equation.exact(cos2="0.3", **moments) == EQUATIONS["eq10"].exact(cos2="0.3", **moments)
     assert EQUATIONS["eq10"].exact(cos2=0, **moments) == Rational(4, 9)
-    with pytest.raises(ValueError, match="1/0"):
+    with pytest.raises(ValueError, match="divides by zero"):
         equation.exact(cos2=0, **moments)
 
 

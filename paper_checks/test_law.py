@@ -176,7 +176,7 @@ def test_an_independent_residual_of_variance_one_changes_the_shift_but_not_what_
 def test_two_linear_layers_are_one_with_the_weights_multiplied() -> None:
     equation = EQUATIONS["two-convolutions"]
     assert equation.confirmed_at == (2, 3, 5, 8)
-    assert equation.conditions == ("nothing but linear maps between Dropout and BN",)
+    assert equation.hypotheses == ("nothing but linear maps between Dropout and BN",)
 
 
 @check("S3-CONVS", Evidence.ENUMERATED, Verdict.HOLDS_IF)

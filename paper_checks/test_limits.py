@@ -72,7 +72,7 @@ def test_the_shift_tends_to_one_with_p_where_the_test_variance_is_positive() -> 
     relation, bound = concluding("limit-retain")
     assert relation == "<="
     assert bound.subs(s.p, 1) == 0
-    assert EQUATIONS["limit-retain"].conditions == ("Var_Test > 0",)
+    assert EQUATIONS["limit-retain"].hypotheses == ("Var_Test > 0",)
 
 
 @check("E10-P", Evidence.ENUMERATED, Verdict.HOLDS_IF)
@@ -134,7 +134,7 @@ def test_the_derivative_of_the_shift_in_the_width_has_the_sign_of_the_correlatio
 @check("S6-MONOTONE", Evidence.PROVED, Verdict.HOLDS_IF)
 def test_the_derivative_of_the_shift_in_p_is_positive() -> None:
     assert concluding("monotone-retain") == (">", 0)
-    assert EQUATIONS["monotone-retain"].conditions == ("Var_Test > 0",)
+    assert EQUATIONS["monotone-retain"].hypotheses == ("Var_Test > 0",)
 
 
 @check("S6-MONOTONE", Evidence.SIMULATED, Verdict.HOLDS_IF)

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 import tyro
-from rich.console import Console
-from rich.table import Table
 from tyro.conf import Positional
 
 from theory import EQUATIONS
@@ -18,6 +16,7 @@ from theory.expectation import AXIOMS
 from theory.rendering import document
 
 BAD_INPUT = 2
+NAME_WIDTH, TITLE_WIDTH = 20, 80
 
 
 @dataclass(frozen=True)
@@ -26,10 +25,8 @@ class List:
 
     def __call__(self) -> None:
         """Print the list."""
-        table = Table("name", "says", "statement", box=None, pad_edge=False)
         for name, equation in EQUATIONS.items():
-            table.add_row(name, equation.title, equation.text())
-        _console().print(table, markup=False, soft_wrap=True)
+            print(f"{name:{NAME_WIDTH}}{equation.title:{TITLE_WIDTH}}{equation.text()}")
 
 
 @dataclass(frozen=True)
@@ -85,7 +82,7 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         _parse(arguments)()
     except ValueError as error:
-        print("theory:", error, file=sys.stderr)
+        print("theory:", *str(error).split(), file=sys.stderr)
         return BAD_INPUT
     except BrokenPipeError:  # the reader, say `head`, has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -128,10 +125,6 @@ def _one_line(box: str) -> str:
     title, *body = (line.strip("╭╮╰╯│─ ") for line in box.strip().splitlines())
     told = " ".join(body[: body.index("")] if "" in body else body)
     return told if told.startswith(title) else f"{title}: {told}"
-
-
-def _console() -> Console:
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 200)
 
 
 if __name__ == "__main__":

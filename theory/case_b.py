@@ -140,7 +140,7 @@ def eq12() -> Equation:
     numerator = v * rho + (v - v * rho) / width
     denominator = v * rho + (v / p - v * rho + (1 / p - 1) * c**2) / width
     derivation = Derivation(SHIFT).equals(numerator / denominator, "divide both by d cos²θ")
-    conditions = ("cos²θ > 0: weights that sum to zero satisfy Eq. 10, but not this form of it",)
+    hypotheses = ("cos²θ > 0: weights that sum to zero satisfy Eq. 10, but not this form of it",)
     title = "case (b): the shift, in the form that shows the width"
     return Equation(
         "eq12",
@@ -149,5 +149,5 @@ def eq12() -> Equation:
         Eq(shift, numerator / denominator),
         SHIFT_PARAMETERS,
         derivation,
-        conditions,
+        hypotheses,
     )

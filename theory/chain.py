@@ -64,11 +64,11 @@ def chain() -> Equation:
         )
         .equals(shift**depth, "and adds its own: Δ = v / Var_Train, while BN divides by Var_Train")
     )
-    conditions = ("identical linear blocks with BN at their ends, ε = 0; c = 0 and ρ = 0 give p^L",)
+    hypotheses = ("identical linear blocks with BN at their ends, ε = 0; c = 0 and ρ = 0 give p^L",)
     title = "the chain reaction in a linear stack: test variance after L blocks"
     parameters = (domain.SHIFT, domain.DEPTH)
     statement = Eq(Symbol("Var_L"), shift**depth)
-    return Equation("chain", title, SECTION, statement, parameters, derivation, conditions)
+    return Equation("chain", title, SECTION, statement, parameters, derivation, hypotheses)
 
 
 def relu_mean() -> Equation:
@@ -97,10 +97,10 @@ def relu_variance() -> Equation:
     derivation = Derivation(Var(TEST_RELU) / Var(TRAINED_RELU_SUM), where={drift: sympify(0)}).equals(
         formula, "relu of a normal has mean τ/√(2π) and second moment τ²/2", *RELU_BLOCK, TESTED_RELU
     )
-    conditions = ("independent normal inputs of mean 0, with variance 1 in training and τ² in test",)
+    hypotheses = ("independent normal inputs of mean 0, with variance 1 in training and τ² in test",)
     parameters = (domain.NOISE_VAR, domain.SPREAD)
     title = "the chain reaction behind ReLU: the variance handed on"
-    return Equation("relu-variance", title, SECTION, Eq(Symbol("Var_out"), formula), parameters, derivation, conditions)
+    return Equation("relu-variance", title, SECTION, Eq(Symbol("Var_out"), formula), parameters, derivation, hypotheses)
 
 
 def relu_drift() -> Equation:
@@ -117,10 +117,10 @@ def relu_drift() -> Equation:
         )
         .equals(formula, "Eq. 11")
     )
-    conditions = ("as for 'relu-variance'; the width d cos²θ that heals variances amplifies the drift of means",)
+    hypotheses = ("as for 'relu-variance'; the width d cos²θ that heals variances amplifies the drift of means",)
     parameters = (domain.NOISE_VAR, domain.SPREAD, domain.D, domain.COS2)
     title = "the chain reaction behind ReLU: the squared mean handed on"
-    return Equation("relu-drift", title, SECTION, Eq(Symbol("m²_out"), formula), parameters, derivation, conditions)
+    return Equation("relu-drift", title, SECTION, Eq(Symbol("m²_out"), formula), parameters, derivation, hypotheses)
 
 
 def moving_correlated() -> Equation:

@@ -1,9 +1,10 @@
 """Derivations: chains of expressions whose every link is verified at the moment it is added."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from itertools import takewhile
+from typing import Any, overload
 
 from sympy import Dummy, Expr, factor, sympify
 
@@ -28,17 +29,23 @@ FEASIBLE: Mapping[Expr, str] = {
 
 @dataclass(frozen=True)
 class Step:
-    """One link: `relation` leads from the expression before to this one, for a reason, by the axioms cited."""
+    """One link: `relation` leads from the expression before to this one, for a reason.
+
+    Attributes:
+        axioms: what it uses of the random quantities.
+        positive: what a bound takes to be positive, beyond the feasible domain.
+    """
 
     relation: str
     expression: Expr
     reason: str
     axioms: tuple[Axiom, ...] = ()
+    positive: tuple[Expr, ...] = ()
 
 
 @dataclass(frozen=True)
-class Derivation:
-    """A start, the verified steps from it, and what the symbols stand for.
+class Derivation(Sequence[Step]):
+    """A start, the sequence of verified steps from it, and what the symbols stand for.
 
     Attributes:
         start: the expression that the derivation begins with.
@@ -52,6 +59,18 @@ class Derivation:
     steps: tuple[Step, ...] = ()
     where: Mapping[Expr, Expr] = field(default_factory=dict)
     upper: Expr = d
+
+    def __len__(self) -> int:
+        return len(self.steps)
+
+    @overload
+    def __getitem__(self, index: int) -> Step: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Step, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> Step | tuple[Step, ...]:
+        return self.steps[index]
 
     @property
     def result(self) -> Expr:
@@ -113,8 +132,8 @@ class Derivation:
 
     @property
     def equal_end(self) -> Expr:
-        """The last expression that equals the start; bounds may follow it."""
-        equal = [step.expression for step in self.steps if step.relation == "="]
+        """The last expression that equals the start, before any bound."""
+        equal = [step.expression for step in takewhile(lambda step: step.relation == "=", self.steps)]
         return equal[-1] if equal else self.start
 
     def _bounded(self, bound: Any, reason: str, margin: Expr, positive: tuple[Expr, ...], *, sign: int) -> "Derivation":
@@ -125,16 +144,20 @@ class Derivation:
         if not (strict or weak):
             raise DerivationError(f"{reason}: the sign of {margin} cannot be read off")
         relation = {1: ">", -1: "<"}[sign] + ("" if strict else "=")
-        return self._with(Step(relation, bound, reason))
+        return self._with(Step(relation, bound, reason, positive=positive))
 
     def _same(self, left: Expr, right: Expr, axioms: tuple[Axiom, ...]) -> bool:
-        return vanishes(self._reduced(left, axioms) - self._reduced(right, axioms))
+        difference = self._reduced(left, axioms) - self._reduced(right, axioms)
+        try:
+            return vanishes(difference)
+        except ZeroDivisionError as error:
+            raise DerivationError(str(error)) from None
 
     def _reduced(self, expression: Expr, axioms: tuple[Axiom, ...]) -> Expr:
         return self._meant(reduce_moments(self._meant(expression), axioms))
 
     def _meant(self, expression: Expr) -> Expr:
-        return sympify(expression).subs(self.where) if self.where else expression
+        return expression.xreplace(dict(self.where))
 
     def _with(self, step: Step) -> "Derivation":
         return Derivation(self.start, (*self.steps, step), self.where, self.upper)

@@ -1,15 +1,18 @@
 """Arguments of the formulas: what each stands for, and which values it may take (the feasible domain)."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from numbers import Rational as NumbersRational
 from typing import Any
 
-from sympy import Expr, Integer, Rational
+from sympy import Expr, Integer, Rational, ceiling, floor
 
 from theory import symbols as s
 from theory.expectation import E
+
+LARGEST_EXPONENT = 400  # doubles end at 308
 
 
 @dataclass(frozen=True)
@@ -40,17 +43,17 @@ class Parameter:
         Raises:
             ValueError: where the value is not a number or lies outside the domain.
         """
-        if self.is_vector:
-            entries = value.split(",") if isinstance(value, str) else list(value)
-            if not entries:
-                raise ValueError(f"{self.name} is empty: {self.allowed}")
+        if not self.is_vector:
+            return self._read_number(value)
+        entries = value.split(",") if isinstance(value, str) else value
+        if isinstance(entries, Iterable) and (entries := list(entries)):
             return tuple(self._read_number(entry) for entry in entries)
-        return self._read_number(value)
+        raise refusal(self.name, value, self.allowed)
 
     def _read_number(self, value: Any) -> Rational:
         number = _exact(self.name, value)
         if (self.whole and number.q != 1) or not self.admits(number):
-            raise ValueError(f"{self.name} = {value}: {self.allowed}")
+            raise refusal(self.name, value, self.allowed)
         return number
 
     def replacements(self, value: Any) -> dict[Expr, Expr]:
@@ -60,14 +63,26 @@ class Parameter:
         return {self.symbol(index): entry for index, entry in enumerate(value, start=1)}
 
 
+def refusal(name: str, value: Any, rule: str) -> ValueError:
+    """The one line that names the argument, its value and what is allowed."""
+    return ValueError(" ".join(f"{name} = {value}: {rule}".split()))
+
+
 def _exact(name: str, value: Any) -> Rational:
-    if isinstance(value, Rational | Fraction | NumbersRational):
+    if isinstance(value, NumbersRational | Rational):
         return Rational(value.numerator, value.denominator)
     try:
-        fraction = Fraction(str(value).strip())
-    except (ValueError, ZeroDivisionError):
-        raise ValueError(f"{name} = {value}: must be a finite number") from None
+        fraction = _fraction(str(value).strip())
+    except (ValueError, ArithmeticError):
+        raise refusal(name, value, "must be a finite number") from None
     return Rational(fraction.numerator, fraction.denominator)
+
+
+def _fraction(text: str) -> Fraction:
+    """The number that people write as a decimal or a fraction, refused before it fills the memory with zeros."""
+    if "/" not in text and abs(Decimal(text).adjusted()) > LARGEST_EXPONENT:
+        raise ValueError(text)
+    return Fraction(text)
 
 
 def _scalar(name: str, symbol: Expr, allowed: str, admits: Callable[[Any], bool] = lambda _: True) -> Parameter:
@@ -128,24 +143,34 @@ def check_together(values: Mapping[str, Any]) -> dict[str, Any]:
     if len(set(lengths.values())) > 1:
         raise ValueError("different lengths: " + ", ".join(f"{name} has {size}" for name, size in lengths.items()))
     if "w" in values and not any(values["w"]):
-        raise ValueError(f"w = {', '.join(map(str, values['w']))}: {WEIGHTS.allowed}")
+        raise refusal("w", ", ".join(map(str, values["w"])), WEIGHTS.allowed)
     width = int(values["d"]) if "d" in values else next(iter(lengths.values()), None)
     for name in ("rho", "rho_ax"):
         if name in values and width is not None:
             checked[name] = _feasible_correlation(name, values[name], width)
     if width == 1 and values.get("cos2", 1) != 1:
-        raise ValueError(f"cos2 = {values['cos2']}: must be 1 at d = 1, where w and (1) are parallel")
+        raise refusal("cos2", values["cos2"], "must be 1 at d = 1, where w and (1) are parallel")
+    if "d_cos2" in values:
+        _check_width(values["d_cos2"], values["rho"])
     return checked
 
 
 def _feasible_correlation(name: str, value: Rational, width: int) -> Rational:
     bound = Rational(-1, max(width - 1, 1))
     if float(value) < float(bound):
-        raise ValueError(
-            f"{name} = {float(value)!r}: must be >= -1/(d-1) = {float(bound):.6g} at d = {width}; "
-            "below it no random vector has this common correlation"
+        rule = (
+            f"must be >= -1/(d-1) = {float(bound):.6g} at d = {width}: below it no random vector has this correlation"
         )
-    return max(value, bound)
+        raise refusal(name, float(value), rule)
+    return bound if float(value) == float(bound) else value
+
+
+def _check_width(d_cos2: Rational, rho: Rational) -> None:
+    """Some d with d cos² <= d must allow a negative correlation: d <= 1 - 1/rho."""
+    if rho < 0 and ceiling(d_cos2) > floor(1 - 1 / rho):
+        raise refusal(
+            "d_cos2", float(d_cos2), f"must be <= d <= 1 - 1/rho = {float(1 - 1 / rho):.6g} at a negative rho"
+        )
 
 
 def size_of(values: Mapping[str, Any]) -> Integer | None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from math import isinf
 from typing import Any
 
 from sympy import Eq, Expr, Sum, nan, oo, zoo
@@ -26,7 +27,7 @@ class Equation:
         source: where in the paper it stands, or that it does not.
         statement: sympy's Eq; the right side is what `evaluate` computes.
         parameters: the arguments that the right side depends on.
-        conditions: what must hold, beside the domains of the arguments and the axioms cited.
+        hypotheses: what must hold beside the domains of the arguments and the axioms.
         derivation: from the left side's definition to the right side, every step verified.
         defines: True where the statement is a definition, and the derivation shows what follows from it instead.
     """
@@ -37,7 +38,7 @@ class Equation:
     statement: Eq
     parameters: tuple[Parameter, ...]
     derivation: Derivation
-    conditions: tuple[str, ...] = ()
+    hypotheses: tuple[str, ...] = ()
     defines: bool = False
 
     def __post_init__(self) -> None:
@@ -56,6 +57,12 @@ class Equation:
     def formula(self) -> Expr:
         """The right side of the statement."""
         return self.statement.rhs
+
+    @property
+    def conditions(self) -> tuple[str, ...]:
+        """All that must hold: the domains of the arguments, the axioms, and what else the equation supposes."""
+        domains = (f"{parameter.name} {parameter.allowed}" for parameter in self.parameters)
+        return (*domains, *(axiom.says for axiom in self.derivation.axioms), *self.hypotheses)
 
     @property
     def confirmed_at(self) -> tuple[int, ...]:
@@ -79,14 +86,13 @@ class Equation:
         read = check_together(self._read(values))
         size = size_of(read)
         formula = self.formula if size is None else concrete(self.formula, int(size), self.derivation.upper)
-        replaced = {
-            old: new
-            for parameter in self.parameters
-            for old, new in parameter.replacements(read[parameter.name]).items()
-        }
-        value = formula.subs(replaced)
+        pairs = (parameter.replacements(read[parameter.name]) for parameter in self.parameters)
+        # All at once: one after the other, 0/0 could turn into the limit that the order of replacement suggests.
+        value = formula.xreplace({symbol: number for pair in pairs for symbol, number in pair.items()})
         if value.has(nan, zoo, oo):
-            raise ValueError(f"{self.name}: 0/0 or 1/0 at {', '.join(f'{k} = {values[k]}' for k in values)}")
+            raise ValueError(f"{self.name} divides by zero at {', '.join(f'{name} = {read[name]}' for name in read)}")
+        if not value.is_number:
+            raise ValueError(f"{self.name} relates random quantities: it has no value")
         return value
 
     def evaluate(self, **values: Any) -> float:
@@ -95,22 +101,27 @@ class Equation:
         Raises:
             ValueError: for an unknown, missing or out-of-domain value, in one line that names it.
         """
-        return float(self.exact(**values).evalf(40))
+        rounded = float(self.exact(**values).evalf(40))
+        if isinf(rounded):
+            raise ValueError(f"{self.name}: the value at these arguments leaves the range of doubles")
+        return rounded
 
     def _read(self, values: Mapping[str, Any]) -> dict[str, Any]:
         names = [parameter.name for parameter in self.parameters]
         takes = f"it takes {', '.join(names)}" if names else "it takes no values"
-        unknown = [name for name in values if name not in names]
-        if unknown:
-            raise ValueError(f"{self.name} does not take {unknown[0]}: {takes}")
-        missing = [name for name in names if name not in values]
-        if missing:
-            raise ValueError(f"{self.name} needs {missing[0]}: {takes}")
+        for name in values:
+            if name not in names:
+                raise ValueError(" ".join(f"{self.name} does not take {name}: {takes}".split()))
+        for name in names:
+            if name not in values:
+                raise ValueError(f"{self.name} needs {name}: {takes}")
         return {parameter.name: parameter.read(values[parameter.name]) for parameter in self.parameters}
 
     def text(self) -> str:
         """The statement in one line of Unicode."""
         return as_text(self.statement)
+
+    __str__ = text
 
     def latex(self) -> str:
         """The statement in LaTeX, without delimiters."""

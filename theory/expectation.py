@@ -82,13 +82,18 @@ class Axiom:
 
 def reduce_moments(expression: Expr, axioms: Iterable[Axiom]) -> Expr:
     """The normal form of an expression after every E, Var and Cov in it has been evaluated as far as axioms allow."""
-    granted = tuple(sorted(axioms, key=AXIOMS.index))
+    used = sorted(axioms, key=AXIOMS.index) if expression.has(E, Var, Cov) else ()
+    return _reduced(expression, tuple(used))
+
+
+@cache
+def _reduced(expression: Expr, axioms: tuple[Axiom, ...]) -> Expr:
     if expression.has(Var):
         expression = expression.replace(Var, lambda inside: E(inside**2) - E(inside) ** 2)
     if expression.has(Cov):
         expression = expression.replace(Cov, lambda one, two: E(one * two) - E(one) * E(two))
     if expression.has(E):
-        expression = expression.replace(E, lambda inside: _linear(inside, granted))
+        expression = expression.replace(E, lambda inside: _linear(inside, axioms))
     return normal(expression)
 
 
@@ -103,6 +108,7 @@ def _of_term(term: Expr, axioms: tuple[Axiom, ...]) -> Expr:
         return constant * PairSum(_linear(factor.summand, axioms), factor.upper)
     if not sums:
         return constant * _moment(random, axioms)
+    _require_own_indices(sums, factor)
     if len(sums) == 1:
         index, _, upper = sums[0].limits[0]
         return constant * total(_linear(factor * sums[0].function, axioms), upper, index)
@@ -111,11 +117,22 @@ def _of_term(term: Expr, axioms: tuple[Axiom, ...]) -> Expr:
     return constant * _linear(product_of_sums(sums[0], sums[1], factor), axioms)
 
 
+def _require_own_indices(sums: list[Expr], factor: Expr) -> None:
+    """Refuse a random quantity with an index of its own beside a sum or in it: it may be one of the sum's terms."""
+    outside = set(factor.atoms(Indexed))
+    for node in sums:
+        outside |= {quantity for quantity in node.function.atoms(Indexed) if node.limits[0][0] not in quantity.indices}
+    if strangers := [quantity for quantity in outside if quantity.base.label in RANDOM]:
+        raise ValueError(f"E of a sum with {strangers[0]}, which may be one of its terms")
+
+
 @cache
 def _moment(monomial: Expr, axioms: tuple[Axiom, ...]) -> Expr:
     """E of a product of powers of random quantities; an unknown E[...] where no axiom applies."""
     if monomial == 1:
         return Integer(1)
+    if any(label not in RANDOM or not power.is_Integer for label, _, power in _powers(monomial)):
+        raise ValueError(f"E[{monomial}]: only polynomials in the random quantities can be evaluated")
     for axiom in axioms:
         known = axiom.rewrite(monomial)
         if known is not None:

@@ -92,6 +92,6 @@ def two_convolutions() -> Equation:
     composed = total(total(u[k] * W[k, i], hidden, k) * n[i] * x[i], d)
     derivation = Derivation(total(u[k] * inner, hidden, k)).equals(composed, "finite sums can be exchanged")
     title = "two convolutions in a row are one, with weights Σₖ uₖ Wₖᵢ"
-    conditions = ("nothing but linear maps between Dropout and BN",)
+    hypotheses = ("nothing but linear maps between Dropout and BN",)
     statement = Eq(Symbol("X"), composed)
-    return Equation("two-convolutions", title, "Section 3", statement, (), derivation, conditions)
+    return Equation("two-convolutions", title, "Section 3", statement, (), derivation, hypotheses)

@@ -1,7 +1,7 @@
 """Inequalities and limits: proved by a margin whose sign can be read off, never by sympy's `limit`.
 
 `sympy.limit` answers 1 for Eq. 10 at d -> infinity whatever rho is assumed to be; here every limit is a bound that
-holds at each finite d, under hypotheses that the conditions name.
+holds at each finite d, under hypotheses that it names.
 """
 
 from sympy import Derivative, Eq, diff, sympify
@@ -121,10 +121,10 @@ def monotone_retain() -> Equation:
         .equals(slope, "the derivative, with 'spectrum'")
         .at_least(0, "every factor is nonnegative", slope, positive=(EIGENVALUES / v,))
     )
-    conditions = ("Var_Test > 0",)
+    hypotheses = ("Var_Test > 0",)
     title = "the shift's derivative in p: less Dropout shifts less"
     statement = Eq(Derivative(shift, p, evaluate=False), slope)
-    return Equation("monotone-retain", title, SECTION, statement, SHIFT_PARAMETERS, derivation, conditions)
+    return Equation("monotone-retain", title, SECTION, statement, SHIFT_PARAMETERS, derivation, hypotheses)
 
 
 def by_width() -> Equation:
@@ -138,13 +138,13 @@ def by_width() -> Equation:
         .equals(formula, "one fraction")
         .at_most(bound, "for ρ > 0; so it vanishes as K = d cos²θ grows", margin, positive=(rho,))
     )
-    conditions = (
+    hypotheses = (
         "rho > 0 and d cos²θ -> infinity; at rho = 0 the width does nothing (see 'limit-uncorrelated')",
         "rho < 0 cannot stay fixed: it needs d <= 1 - 1/rho",
     )
     parameters = (domain.RETAIN, domain.C, domain.V, domain.RHO, domain.WIDTH)
     title = "how far the shift is from 1 at K = d cos²θ, and what K does"
-    return Equation("limit-width", title, "Section 3.2", Eq(1 - shift, formula), parameters, derivation, conditions)
+    return Equation("limit-width", title, "Section 3.2", Eq(1 - shift, formula), parameters, derivation, hypotheses)
 
 
 def monotone_width() -> Equation:
@@ -180,10 +180,10 @@ def limit_retain() -> Equation:
         .equals(formula, "the law, for one output unit with Σ w² = 1")
         .at_most(ADDED / core, "so it vanishes as p -> 1", margin, positive=(var_test,))
     )
-    conditions = ("Var_Test > 0",)
+    hypotheses = ("Var_Test > 0",)
     parameters = (domain.RETAIN, domain.C, domain.V, domain.VAR_TEST)
     title = "how far the shift is from 1 at given Var_Test, and what p -> 1 does"
-    return Equation("limit-retain", title, "Section 3", Eq(1 - shift, formula), parameters, derivation, conditions)
+    return Equation("limit-retain", title, "Section 3", Eq(1 - shift, formula), parameters, derivation, hypotheses)
 
 
 def table2_constant() -> Equation:

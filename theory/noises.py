@@ -24,9 +24,9 @@ def eq13() -> Equation:
         .equals(3 / (3 + beta**2), "v cancels")
     )
     title = "Uout: the shift in case (a)"
-    conditions = ("c = 0; with a mean the shift is v/(v + (β²/3)(c² + v))",)
+    hypotheses = ("c = 0; with a mean the shift is v/(v + (β²/3)(c² + v))",)
     return Equation(
-        "eq13", title, f"{SECTION}, Eq. 13", Eq(shift, 3 / (3 + beta**2)), (domain.BETA,), derivation, conditions
+        "eq13", title, f"{SECTION}, Eq. 13", Eq(shift, 3 / (3 + beta**2)), (domain.BETA,), derivation, hypotheses
     )
 
 
@@ -56,9 +56,9 @@ def equal_noise() -> Equation:
         3 / (3 + beta**2), "(1 - p)/p = s² gives p = 1/(1 + s²), and Uout has s² = β²/3"
     )
     title = "the retain ratio at which Dropout shifts exactly as Uout does"
-    conditions = ("both have the same s², so by the law the same shift everywhere",)
+    hypotheses = ("both have the same s², so by the law the same shift everywhere",)
     return Equation(
-        "equal-noise", title, "beyond Section 5", Eq(p, 3 / (3 + beta**2)), (domain.BETA,), derivation, conditions
+        "equal-noise", title, "beyond Section 5", Eq(p, 3 / (3 + beta**2)), (domain.BETA,), derivation, hypotheses
     )
 
 

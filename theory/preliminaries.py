@@ -56,13 +56,13 @@ def eq3() -> Equation:
         .equals(v, "what is left is E[x²] - E[x]²", MEAN, VARIANCE)
     )
     statement = Eq(moving_var, m / (m - 1) * batch_var)
-    conditions = (
+    hypotheses = (
         "batch_var is E_B[σ²], the expected biased batch variance",
         "unbiased if the m values of a batch are uncorrelated (see 'moving-correlated')",
     )
     title = "BN's moving variance, an average of unbiased batch variances"
     return Equation(
-        "eq3", title, f"{SECTION}, Eq. 3", statement, (domain.M, domain.BATCH_VAR), derivation, conditions, defines=True
+        "eq3", title, f"{SECTION}, Eq. 3", statement, (domain.M, domain.BATCH_VAR), derivation, hypotheses, defines=True
     )
 
 

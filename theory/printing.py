@@ -12,7 +12,8 @@ from theory.sums import PairSum
 from theory.symbols import LATEX_NAMES, TEXT_NAMES
 
 SUBSCRIPTS = str.maketrans("0123456789ijk", "₀₁₂₃₄₅₆₇₈₉ᵢⱼₖ")
-SUPERSCRIPTS = str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻")
+SUPERSCRIPT_DIGITS = "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"
+SUPERSCRIPTS = str.maketrans("0123456789-", SUPERSCRIPT_DIGITS)
 
 
 def _as_the_paper_orders(terms: list[Any]) -> list[Any]:
@@ -56,9 +57,12 @@ class _TextPrinter(StrPrinter):
             return f"√{self._factor(base, PRECEDENCE['Atom'])}"
         if exponent.as_coeff_Mul()[0].is_negative:
             return f"1/{self._factor(Pow(base, -exponent), PRECEDENCE['Pow'])}"
+        inner = self._factor(base, PRECEDENCE["Atom"])
+        if inner[-1] in SUPERSCRIPT_DIGITS:
+            inner = f"({inner})"
         raised = self._print(exponent)
         raised = raised.translate(SUPERSCRIPTS) if exponent.is_Integer else f"^{self._factor(exponent, 100)}"
-        return self._factor(base, PRECEDENCE["Atom"]) + raised
+        return inner + raised
 
     def _print_Indexed(self, expr: Any) -> str:
         return str(expr.base.label) + "".join(str(index).translate(SUBSCRIPTS) for index in expr.indices)

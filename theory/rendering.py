@@ -17,7 +17,7 @@ def document(equation: Equation) -> str:
         f"{equation.name}: {equation.title}\n{equation.source}",
         indent(equation.text(), "    "),
         _section("Arguments", [f"{one.name}: {one.allowed}" for one in equation.parameters]),
-        _section("Conditions", list(equation.conditions)),
+        _section("Conditions", list(equation.hypotheses)),
         _derivation(equation),
         _section("Needs", _needs(equation)),
     ]
@@ -48,7 +48,8 @@ def _steps(derivation: Derivation) -> list[str]:
 
 def _step(step: Step) -> str:
     relation = {"<=": "≤", ">=": "≥"}.get(step.relation, step.relation)
-    cited = f"  [{', '.join(axiom.name for axiom in step.axioms)}]" if step.axioms else ""
+    uses = [*(axiom.name for axiom in step.axioms), *(f"{as_text(fact)} > 0" for fact in step.positive)]
+    cited = f"  [{', '.join(uses)}]" if uses else ""
     return f"    {relation} {as_text(step.expression)}\n{_filled(step.reason + cited, 10, 10)}"
 
 

@@ -46,27 +46,34 @@ def total(summand: Any, upper: Expr, index: Expr = i) -> Expr:
 
 
 def product_of_sums(left: Sum, right: Sum, factor: Expr) -> Expr:
-    """Split factor * sum_i f_i * sum_i g_i into its diagonal and its pairs: the first step of Eqs. 7 and 8."""
-    (index, _, upper), f = left.limits[0], left.function.subs(left.limits[0][0], i)
-    g = right.function.subs(right.limits[0][0], index).subs(index, i)
-    return total(factor * f * g, upper) + PairSum(factor * f * g.subs(i, j), upper)
+    """Split factor * sum_i f_i * sum_i g_i into its diagonal and its pairs: the first step of Eqs. 7 and 8.
+
+    Raises:
+        ValueError: where the sums run over different ranges, or use an index that is not their own.
+    """
+    upper = left.limits[0][2]
+    if right.limits[0][2] != upper or {i, j} & (left.free_symbols | right.free_symbols | factor.free_symbols):
+        raise ValueError(f"the product of {left} and {right} cannot be split into diagonal and pairs")
+    f, g = (node.function.xreplace({node.limits[0][0]: i}) for node in (left, right))
+    return total(factor * f * g, upper) + PairSum(factor * f * g.xreplace({i: j}), upper)
 
 
 def concrete(expression: Expr, size: int, upper: Expr) -> Expr:
     """The expression with every sum up to `upper` written out, and `upper` replaced by the number `size`."""
 
     def written_sum(node: Sum) -> Expr:
-        index, low, high = node.limits[0]
-        if high != upper:
-            return node
-        return Add(*(node.function.subs(index, number) for number in range(int(low), size + 1)))
+        inner, kept = node.function, [limit for limit in node.limits if limit[2] != upper]
+        for index, low, high in node.limits:
+            if high == upper:
+                inner = Add(*(inner.xreplace({index: Integer(number)}) for number in range(int(low), size + 1)))
+        return Sum(inner, *kept) if kept else inner
 
     def written_pairs(node: PairSum) -> Expr:
         pairs = ((one, two) for one in range(1, size + 1) for two in range(1, size + 1) if one != two)
-        return Add(*(node.summand.subs({i: one, j: two}, simultaneous=True) for one, two in pairs))
+        return Add(*(node.summand.xreplace({i: Integer(one), j: Integer(two)}) for one, two in pairs))
 
     expression = expression.replace(lambda node: isinstance(node, PairSum), written_pairs)
-    return expression.replace(lambda node: isinstance(node, Sum), written_sum).subs(upper, Integer(size))
+    return expression.replace(lambda node: isinstance(node, Sum), written_sum).xreplace({upper: Integer(size)})
 
 
 def normal(expression: Expr) -> Expr:
@@ -79,7 +86,11 @@ def normal(expression: Expr) -> Expr:
 
 
 def vanishes(expression: Expr) -> bool:
-    """Whether the expression is zero as a rational function of its symbols, sums, moments and square roots."""
+    """Whether the expression is zero as a rational function of its symbols, sums, moments and square roots.
+
+    Raises:
+        ZeroDivisionError: where a denominator is zero, so that the expression has no value at all.
+    """
     expression = normal(expression)
     if any(not power.exp.is_number for power in expression.atoms(Pow)):
         expression = powsimp(expression, combine="exp")
@@ -88,9 +99,13 @@ def vanishes(expression: Expr) -> bool:
         return expression == 0
     polynomials, *generators = ring([Dummy(str(number)) for number in range(len(unknowns))], QQ)
     known = dict(zip(unknowns, generators, strict=True))
-    numerator, _ = _fraction(expression, polynomials, known)
-    squares = [known[root] ** 2 - _fraction(root.base, polynomials, known)[0] for root in unknowns if _is_root(root)]
-    return not (numerator.rem(squares) if squares else numerator)
+    bases = {root: _fraction(root.base, polynomials, known) for root in unknowns if _is_root(root)}
+    squares = [known[root] ** 2 * denominator - numerator for root, (numerator, denominator) in bases.items()]
+    parts = _fraction(expression, polynomials, known)
+    numerator, denominator = (part.rem(squares) if squares else part for part in parts)
+    if not denominator:
+        raise ZeroDivisionError(f"{expression} divides by zero")
+    return not numerator
 
 
 def _is_root(expression: Expr) -> bool:
@@ -148,8 +163,8 @@ def _pulled_out(term: Expr, index: Expr, upper: Expr) -> Expr:
     nested = [factor for factor in Mul.make_args(rest) if isinstance(factor, Sum)]
     if len(nested) == 1:
         return constant * _merged(rest / nested[0], nested[0], (index, Integer(1), upper))
-    canonical = index if index.name != "j" else i
-    return constant * Sum(rest.subs(index, canonical), (canonical, 1, upper))
+    canonical = i if index == j and not rest.has(i) else index
+    return constant * Sum(rest.xreplace({index: canonical}), (canonical, 1, upper))
 
 
 def _merged(factor: Expr, inner: Sum, outer: tuple[Expr, Expr, Expr]) -> Expr:
@@ -169,7 +184,7 @@ def _separated(term: Expr, upper: Expr) -> Expr:
     if both:
         return constant * PairSum(rest, upper)
     g = reduce(mul, (f for f in Mul.make_args(rest) if f.has(i)), Integer(1))
-    h = reduce(mul, (f for f in Mul.make_args(rest) if f.has(j)), Integer(1)).subs(j, i)
+    h = reduce(mul, (f for f in Mul.make_args(rest) if f.has(j)), Integer(1)).xreplace({j: i})
     parts = normal(total(g, upper)) * normal(total(h, upper)) - normal(total(g * h, upper))
     return constant * parts
 

@@ -114,10 +114,6 @@ def test_weights_may_come_as_text_or_as_any_list(form: Any):
     holds("eq11", Fraction(1, 4) / (3 * Fraction(21, 4)), w=form)
 
 
-def test_a_list_may_be_read_once():
-    holds("eq11", Fraction(1), w=(Fraction(number) for number in (2, 2)))
-
-
 @few
 @given(retains, means, variances)
 @example(Fraction(1), Fraction(3), Fraction(1))
@@ -246,6 +242,7 @@ def test_a_stack_shrinks_variances_by_the_same_factor_and_drifts_with_the_width(
     assert [one.mean for one in centred] == [0, 0, 0]
     wide = relu_stack(noise_var=1, d_cos2=9, depth=2)
     drift = EQUATIONS["relu-drift"].evaluate(noise_var=1, spread=factor**0.5, d=9, cos2=1)
-    assert wide[0] == Response(pytest.approx(0, abs=1e-12), pytest.approx(factor))
+    assert isinstance(wide[0], Response)
+    assert (wide[0].mean, wide[0].variance) == (pytest.approx(0, abs=1e-12), pytest.approx(factor))
     assert wide[1].mean == pytest.approx(-(drift**0.5))
     assert wide[1].mean < -0.1

@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import product
 from typing import Any
@@ -83,7 +83,7 @@ def test_the_counter_model_of_shared_masks_by_hand():
     assert space.value(Cov(x[1], x[2])) == Rational(1, 2)
 
 
-def coins(quantities: tuple[Any, ...], points: list[tuple[int, ...]]) -> FiniteSpace:
+def coins(quantities: tuple[Any, ...], points: Sequence[tuple[int, ...]]) -> FiniteSpace:
     outcomes = tuple(
         (Rational(1, len(points)), {q: Integer(value) for q, value in zip(quantities, point, strict=True)})
         for point in points
@@ -101,7 +101,7 @@ def test_a_finite_space_computes_by_plain_sums():
     assert space.value(Cov(a[1], x[1])) == Rational(2, 5) - Rational(3, 5) * 2
 
 
-def test_three_fair_coins_satisfy_the_axioms_of_masks_only_with_their_own_retain():
+def test_two_fair_coins_satisfy_the_axioms_of_masks_only_with_their_own_retain():
     free = list(product((0, 1), repeat=2))
     half = FiniteSpace(coins((a[1], a[2]), free).outcomes, {p: Rational(1, 2)})
     third = FiniteSpace(half.outcomes, {p: Rational(1, 3)})
