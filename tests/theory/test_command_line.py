@@ -148,7 +148,7 @@ BAD: dict[str, tuple[list[str], list[str]]] = {
     "no name": (["eval", "eq6", "=0.5"], ["=0.5", "name=value"]),
     "a name twice": (["eval", "eq6", "retain=0.5", "retain=0.4", "c=0", "v=1"], ["retain is given twice"]),
     "a value that there is not": (["eval", "two-convolutions"], ["two-convolutions"]),
-    "division by zero": (arguments(retain="1", rho="-1/4", d="5", cos2="1"), ["0/0"]),
+    "division by zero": (arguments(retain="1", rho="-1/4", d="5", cos2="1"), ["eq10", "zero", "rho = -1/4"]),
     "unknown flag": (["show", "eq6", "--fast"], ["--fast"]),
     "unknown flag of list": (["list", "--fast"], ["--fast"]),
     "unknown subcommand": (["prove"], ["prove", "show"]),
