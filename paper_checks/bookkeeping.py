@@ -49,6 +49,10 @@ class Book:
         """Whether a check of the claim failed, so that the ledger is not true."""
         return any(check.outcome == "failed" for check in self.of(claim_id))
 
+    def unsettled(self, claim_id: str) -> bool:
+        """Whether a check of the claim was skipped, deselected or never reached, so that nothing is established."""
+        return any(check.outcome not in ("passed", "failed") for check in self.of(claim_id))
+
     def strangers(self) -> Iterable[str]:
         """What is wrong with single checks: an unknown claim, evidence that the ledger does not list."""
         for check in (check for checks in self.checks.values() for check in checks):

@@ -40,8 +40,9 @@ INTRODUCTION = (
         "S1a",
         "Section 1",
         "The numerical deviation grows as the signal goes deeper.",
-        "Every block shifts the same way: a linear stack of equal blocks delivers Delta^L. What real networks do is "
-        "S1-DEPTH-RUN.",
+        "Every block's noise meets its units alone, as in case (a): a linear stack then delivers p^L. What "
+        "real networks "
+        "do is S1-DEPTH-RUN.",
         PROVED,
         SIMULATED,
     ),
@@ -114,16 +115,30 @@ CASE_A = (
         "S3-CHAIN",
         "Section 3.1",
         "The shift starts a chain reaction, which reaches the means as well.",
-        "Variances: always in a linear stack, p^L at c = rho = 0. Means: only where units mix between Dropout and a "
-        "ReLU; a ReLU right behind Dropout commutes with the mask, and the mean stays.",
+        "Variances: p^L in a linear stack of case (a); behind correlated inputs see X-PRODUCT. Means: "
+        "behind a ReLU, where "
+        "units mix between it and Dropout, or where their mean is not 0, so that BN's subtraction stands "
+        "between mask and "
+        "ReLU. Right behind Dropout a ReLU commutes with the mask, and the mean stays.",
         *THREE_WAYS,
+    ),
+    _holds_if(
+        "X-PRODUCT",
+        "beyond Section 3.1",
+        "Local shifts multiply from block to block.",
+        "The noise of every block meets each unit alone. Behind sums of correlated inputs Dropout adds to "
+        "variances only, "
+        "so the inputs are less correlated in training than in test, and the product understates what is left.",
+        ENUMERATED,
+        SIMULATED,
     ),
     _contradicted(
         "X-DRIFT",
         "beyond Section 3.1",
-        "A large width protects against the chain reaction.",
-        "Behind a ReLU the squared drift of the means is d cos^2 (sqrt(D) - 1)^2/(pi(1 + s^2) - 1) at rho = 0: the "
-        "width that heals variances amplifies the drift of means.",
+        "Width protects from the whole chain reaction (our reading of how the paper praises it).",
+        "It heals variances, at rho > 0. The squared drift of means, in units of BN's variance, grows with "
+        "K = d cos^2: "
+        "K delta^2/(v + s^2(c^2 + v)) at rho = 0, where nothing heals, and up to delta^2/(v rho) otherwise.",
         PROVED,
         SIMULATED,
     ),
@@ -224,9 +239,16 @@ LAW = (
     _holds("LAW-SHARED", "beyond the paper", "The law where groups of inputs share one noise.", PROVED, ENUMERATED),
     _holds("LAW-RESIDUAL", "beyond the paper", "The law with a residual branch added before BN.", PROVED, SIMULATED),
     _holds(
+        "LAW-POOLED",
+        "beyond the paper",
+        "The law for a 3 x 3 convolution with zero padding, and the variance that BN pools over batch and positions.",
+        SIMULATED,
+    ),
+    _holds(
         "LAW-AXIOMS",
         "beyond the paper",
-        "Every assumption of Section 3 is needed, equation by equation, and all of them can hold together.",
+        "Every assumption behind Eqs. 5-10 is needed, equation by equation, and all of them can hold together; so "
+        "can those of the law.",
         PROVED,
         ENUMERATED,
     ),
@@ -277,6 +299,16 @@ UOUT = (
         "Section 5; Section 6",
         "Dropout after the last BN shifts no BN.",
         PROVED,
+        SIMULATED,
+    ),
+    _holds_if(
+        "X-ADDITIVE",
+        "beyond Section 5",
+        "Uout may be implemented as x + r, or with one r for a whole channel, as public code often does.",
+        "x + r has the variance of Uout exactly where E[x^2] = 1, so that a test on standard normal inputs passes it. "
+        "One r for a channel adds the square of the sum, not the sum of the squares: the same only for a single input.",
+        PROVED,
+        ENUMERATED,
         SIMULATED,
     ),
     _holds_if(

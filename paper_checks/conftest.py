@@ -1,7 +1,6 @@
 """pytest as the paper's reader: binds checks to claims, and ends with the claim table and a page."""
 
 from pathlib import Path
-from secrets import randbits
 
 import numpy as np
 import pytest
@@ -20,19 +19,20 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
         "markers", "claim(id, evidence, verdict): the claim that the test checks, or, without evidence, controls"
     )
-    page = Path(str(config.getoption("--report")))
+    page, chosen = Path(str(config.getoption("--report"))), str(config.getoption("hypothesis_seed"))
     try:
         require_writable(page)
+        if not chosen.isdecimal():
+            raise ValueError(f"hypothesis-seed = {chosen}: must be a whole number >= 0")
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
-    config.pluginmanager.register(Reader(Path(__file__).parent, page))
+    config.pluginmanager.register(Reader(Path(__file__).parent, page, int(chosen)))
 
 
 @pytest.fixture(scope="session")
 def seed(pytestconfig: pytest.Config) -> int:
     """The seed of all simulations of a run, which `--hypothesis-seed` sets."""
-    chosen = str(pytestconfig.getoption("hypothesis_seed"))
-    return int(chosen) if chosen.isdecimal() else randbits(32)
+    return int(str(pytestconfig.getoption("hypothesis_seed")))
 
 
 @pytest.fixture

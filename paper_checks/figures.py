@@ -156,7 +156,7 @@ def by_depth() -> Picture:
     depths = np.arange(blocks + 1.0)
     for drop, look in ((0.1, Look(BLUE, "o")), (0.3, Look(GREEN, "^")), (0.5, Look(VERMILLION, "s"))):
         local = EQUATIONS["eq6"].evaluate(retain=1 - drop, c=0, v=1)
-        derived = _values("chain", shift=local, depth=depths)
+        derived = _values("chain", noise_var=1 / local - 1, depth=depths)
         look.draw(axes, depths, derived, depths[1:], _linear_stack(1 - drop, blocks, units))
         axes.text(blocks + 0.25, derived[-1], f"drop {drop}", verticalalignment="center")
     axes.set(xlim=(0, blocks + 2), ylim=(5e-4, 1.3))

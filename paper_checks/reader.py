@@ -21,10 +21,11 @@ class Reader:
     Args:
         room: the folder of the checks.
         page: where a complete run writes its report.
+        seed: of all simulations of the run.
     """
 
-    def __init__(self, room: Path, page: Path) -> None:
-        self.room, self.page = room, page
+    def __init__(self, room: Path, page: Path, seed: int) -> None:
+        self.room, self.page, self.seed = room, page, seed
         self.book = Book(CLAIMS)
         self.complete = False
 
@@ -49,6 +50,21 @@ class Reader:
         if report.when == "call" or not report.passed:
             self.book.finish(report.nodeid, report.outcome)
 
+    @property
+    def unsettled(self) -> bool:
+        """Whether a claim was left without one of its checks."""
+        return any(map(self.book.unsettled, self.book.claims))
+
+    def pytest_deselected(self) -> None:
+        """A run that leaves checks out does not read the whole paper."""
+        self.complete = False
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Where the whole paper was asked for, a skipped check leaves a claim unchecked: that fails the run."""
+        if self.complete and self.unsettled and exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the claim table; after a complete run, write the page."""
         terminal = terminalreporter
@@ -59,8 +75,7 @@ class Reader:
         terminal.write(captured.get())
         terminal.write_line(counts(self.book))
         terminal.write_line(str(BUDGET))
-        if self.complete and all(
-            check.outcome != "not run" for checks in self.book.checks.values() for check in checks
-        ):
+        terminal.write_line(f"again: --hypothesis-seed={self.seed}")
+        if self.complete and not self.unsettled:
             write_report(self.page, self.book, str(BUDGET))
             terminal.write_line(f"the page: {self.page}")

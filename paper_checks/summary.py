@@ -105,8 +105,10 @@ def verdict_counts(claims: Iterable[Claim]) -> dict[str, int]:
 def counts(book: Book) -> str:
     """How many claims have which verdict, in one line."""
     refuted = [claim_id for claim_id in book.claims if book.refuted(claim_id)]
+    unsettled = [claim_id for claim_id in book.claims if book.unsettled(claim_id)]
     told = ", ".join(f"{number} {name}" for name, number in verdict_counts(book.claims.values()).items())
     ending = f"; THE LEDGER IS FALSE about {', '.join(refuted)}" if refuted else ""
+    ending += f"; NOT CHECKED: {', '.join(unsettled)}" if unsettled else ""
     return f"{len(book.claims)} claims: {told}{ending}"
 
 
@@ -138,6 +140,8 @@ def _section_table(book: Book, claims: Iterable[Claim], widest: int) -> Table:
 def _standing_in(book: Book, claim: Claim) -> tuple[str, str]:
     if book.refuted(claim.id):
         return "LEDGER FALSE", "bold white on red"
+    if book.unsettled(claim.id):
+        return "not checked", "bold"
     return str(claim.verdict), STYLES[claim.verdict]
 
 

@@ -29,8 +29,8 @@ from simulator import (
     FiniteInputs,
     enumerate_dropout,
     enumerate_masked_pair,
+    measure_case,
     one_hot_plus_shift,
-    weights_with_cos2,
 )
 from theory import EQUATIONS
 from theory import symbols as s
@@ -171,12 +171,13 @@ def test_the_simulated_correlation_behind_dropout_is_that_of_eq9(rng: np.random.
 
 
 @check("E11", Evidence.SIMULATED)
-@given(setting=settings_of_case_b())
-@settings(max_examples=10, deadline=None)
-def test_weights_of_a_given_angle_have_the_cosine_of_eq11(setting: Setting) -> None:
-    w = weights_with_cos2(setting.d, setting.cos2, np.random.default_rng(setting.seed))
-    assert value("eq11", w=[float(x) for x in w]) == pytest.approx(setting.cos2, rel=1e-12)
-    assert value("eq11", w=[float(x) + 1 for x in w]) != pytest.approx(setting.cos2, rel=1e-3)
+@pytest.mark.parametrize("d", [3, 20])
+def test_the_gain_of_a_common_input_is_the_width_of_eq11(rng: np.random.Generator, d: int) -> None:
+    w, common = rng.standard_normal(d), Equicorrelated(d, 0.0, 1.0, 1.0)
+    width = d * value("eq11", w=[float(x) for x in w])
+    gain = powered(lambda n: measure_case("b", common, Dropout(1), w / np.linalg.norm(w), n, rng).var_test, width)
+    agree(gain, width)
+    disagree(gain, 2 * width)
 
 
 @check("E11", Evidence.PROVED)

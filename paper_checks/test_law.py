@@ -6,6 +6,7 @@ from itertools import product
 
 import numpy as np
 import pytest
+from numpy.lib.stride_tricks import sliding_window_view
 
 from paper_checks.comparing import Setting, exact, proved, value, variance_of
 from paper_checks.controls import AdditiveUout
@@ -24,9 +25,9 @@ from simulator import (
 )
 from theory import EQUATIONS
 from theory import symbols as s
-from theory.expectation import E
+from theory.expectation import INDEPENDENT, MASKS_APART, MEAN, NOISE_VARIANCE, UNIT_MEAN, E
 from theory.sums import PairSum, total, vanishes
-from theory.witness import AXIOMS, counter_models, witness
+from theory.witness import AXIOMS, counter_models, law_witness, witness
 
 DROPOUT, UOUT = (1 - s.p) / s.p, s.beta**2 / 3
 SQUARES, PAIRS = total(s.w[s.i] ** 2, s.d), PairSum(s.w[s.i] * s.w[s.j], s.d)
@@ -209,10 +210,45 @@ def test_an_explicit_witness_satisfies_every_axiom_at_symbolic_parameters(size: 
     assert all(space.satisfies(axiom) for axiom in AXIOMS)
 
 
+@check("LAW-AXIOMS", Evidence.PROVED)
+def test_an_explicit_witness_satisfies_the_axioms_of_the_law_at_symbolic_noise_variance() -> None:
+    space = law_witness(2)
+    assert all(space.satisfies(axiom) for axiom in (INDEPENDENT, MASKS_APART, UNIT_MEAN, NOISE_VARIANCE))
+    assert not space.satisfies(MEAN)
+
+
 @check("LAW-AXIOMS", Evidence.ENUMERATED)
 @pytest.mark.parametrize("axiom", AXIOMS, ids=lambda axiom: axiom.name)
 def test_where_one_axiom_fails_exactly_the_equations_that_need_it_fail(axiom) -> None:
     space = counter_models()[axiom]
     assert [other for other in AXIOMS if not space.satisfies(other)] == [axiom]
-    for name in ("eq5", "eq6", "eq8", "eq9", "eq10"):
+    for name in ("eq5", "eq6", "eq7", "eq8", "eq9", "eq10"):
         assert space.obeys(EQUATIONS[name]) == (axiom not in EQUATIONS[name].needs), name
+
+
+def _convolution(x: np.ndarray, kernel: np.ndarray) -> np.ndarray:
+    """A 3 x 3 convolution of single-channel maps x: (n, h, w), padded with zeros."""
+    windows = sliding_window_view(np.pad(x, ((0, 0), (1, 1), (1, 1))), (3, 3), axis=(1, 2))
+    return np.einsum("nhwij,ij->nhw", windows, kernel)
+
+
+def _pooled(noise: Noise, kernel: np.ndarray, rng: np.random.Generator) -> BatchMeans:
+    """What noise adds to the variance that BN pools over a batch of 2000 maps of 5 x 5 and its positions."""
+    maps, means = Equicorrelated(25, 0.5, 1.0, 0.3), BatchMeans("added", samples_per_batch=2000)
+    for _ in range(200):
+        x = maps.sample(2000, rng).reshape(-1, 5, 5)
+        variances = [_convolution(y, kernel).var(ddof=1) for y in (noise.train(x, rng), x)]
+        means.add([[variances[0] - variances[1]]])
+    return means
+
+
+@check("LAW-POOLED", Evidence.SIMULATED)
+def test_a_padded_convolution_obeys_the_law_in_the_variance_that_bn_pools_over_positions(
+    rng: np.random.Generator,
+) -> None:
+    kernel = rng.standard_normal((3, 3))
+    covered = _convolution(np.ones((1, 5, 5)), kernel**2).mean()  # the mean over positions of sum w^2 inside the map
+    added = value("law", var_test=0, noise_var=1, w=[1], second_moments=[1.25 * covered])
+    measured = _pooled(Dropout(0.5), kernel, rng).mean("added")
+    agree(measured, added, catches=0.05, replicas=200)
+    disagree(measured, 1.25 * (kernel**2).sum(), replicas=200)  # without the border

@@ -19,12 +19,17 @@ from paper_checks.comparing import (
     value,
 )
 from paper_checks.ledger import Evidence, Verdict, check
-from paper_checks.statistics import agree, disagree, powered
+from paper_checks.statistics import agree, disagree, powered, rejects_at
 from simulator import BatchMeans, Dropout, Estimate, FiniteInputs, enumerate_dropout
 from theory import EQUATIONS
 from theory import symbols as s
 
 HALF = Fraction(1, 2)
+
+
+def surely_above(one: Estimate, other: Estimate) -> bool:
+    """Whether the first is larger beyond the sum of what each may be off at its share of false alarms."""
+    return one.value - other.value > rejects_at() * (one.stderr + other.stderr)
 
 
 def concluding(name: str) -> tuple[str, Expr]:
@@ -142,8 +147,9 @@ def test_the_derivative_of_the_shift_in_p_is_positive() -> None:
 @settings(max_examples=3, deadline=None)
 def test_on_the_same_network_a_smaller_drop_ratio_shifts_less(seed: int, setting: Setting) -> None:
     rng = np.random.default_rng([seed, setting.seed])
-    less, more = (setting.measure(Dropout(retain), 400_000, rng).shift for retain in (0.95, 0.5))
-    assert less.value - more.value > 12 * (less.stderr + more.stderr)
+    more, less, same = (setting.measure(Dropout(retain), 400_000, rng).shift for retain in (0.5, 0.95, 0.5))
+    assert surely_above(less, more)
+    assert not surely_above(same, more)
 
 
 def _advantage(setting: Setting) -> float:
@@ -179,12 +185,13 @@ def test_simulated_sums_shift_less_or_more_than_a_single_unit_as_predicted(rng: 
     for setting in (MILDER, *HARSHER):
         shift = shift_of(setting, rng)
         disagree(shift, 0.5)
+        disagree(shift, 0.5 - _advantage(setting))
         assert (shift.value > 0.5) == (_advantage(setting) > 0)
 
 
-def _mean_width(d: int, offset: float, rng: np.random.Generator) -> BatchMeans:
+def _mean_width(d: int, offset: float, rng: np.random.Generator, filters: int = 400_000) -> BatchMeans:
     """The mean of d cos^2 over random weights, 100 filters a batch."""
-    w = rng.standard_normal((400_000, d)) + offset
+    w = rng.standard_normal((filters, d)) + offset
     means = BatchMeans("d_cos2", samples_per_batch=100)
     means.add((w.sum(axis=1) ** 2 / (w**2).sum(axis=1)).reshape(-1, 100).mean(axis=1, keepdims=True))
     return means
@@ -205,3 +212,13 @@ def test_weights_of_mean_zero_have_a_width_of_one_whatever_d_and_a_mean_makes_it
 ) -> None:
     agree(_mean_width(d, 0.0, rng).mean("d_cos2"), 1.0, catches=0.03)
     disagree(_mean_width(d, 0.5, rng).mean("d_cos2"), 1.0)
+
+
+@check("T1-LINEAR", Evidence.SIMULATED, Verdict.HOLDS_IF)
+def test_weights_whose_mean_is_half_their_spread_widen_by_a_fifth_for_each_input(rng: np.random.Generator) -> None:
+    narrow, middle, wide = (_mean_width(d, 0.5, rng, 100_000).mean("d_cos2") for d in (64, 128, 256))
+    for one, other, inputs in ((narrow, middle, 64), (middle, wide, 128)):
+        error = (one.stderr**2 + other.stderr**2) ** 0.5 / inputs
+        slope = Estimate((other.value - one.value) / inputs, error, other.n)
+        agree(slope, 0.5**2 / (0.5**2 + 1), catches=0.03)
+        disagree(slope, 0.0)

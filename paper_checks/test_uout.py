@@ -7,13 +7,26 @@ import pytest
 from hypothesis import given, settings
 from sympy import pi, sqrt
 
-from paper_checks.comparing import BETAS, SEEDS, VARIANCES, Setting, exact, proved, value, variance_of
+from paper_checks.comparing import BETAS, FINITE, SEEDS, VARIANCES, Setting, exact, proved, value, variance_of
 from paper_checks.controls import AdditiveUout
 from paper_checks.ledger import Evidence, Verdict, check
 from paper_checks.statistics import agree, disagree, powered
-from simulator import BatchNorm, Dropout, Equicorrelated, GaussianDropout, Noise, Stack, Uout, measure_case
+from simulator import (
+    BatchNorm,
+    Dropout,
+    Equicorrelated,
+    Estimate,
+    FiniteInputs,
+    GaussianDropout,
+    Noise,
+    Stack,
+    Uout,
+    enumerate_dropout,
+    measure_case,
+)
 from theory import EQUATIONS
 from theory import symbols as s
+from theory.expectation import INDEPENDENT, MEAN, UNIFORM, VARIANCE, Var, reduce_moments
 from theory.sums import vanishes
 
 SETTING = Setting(retain=0.5, c=0.4, v=1.0, rho=0.3, d=5, cos2=0.4, draw="gaussian", seed=4)
@@ -130,14 +143,45 @@ def test_dropout_behind_the_last_bn_leaves_it_alone_and_before_it_does_not(rng: 
         Stack(layers).measure(inputs, rng, replicas=160, batches=2, batch=1024)[0].shift
         for layers in ([BatchNorm(8), Dropout(0.5)], [Dropout(0.5), BatchNorm(8)])
     )
-    agree(behind, 1.0)
-    disagree(before, 1.0)
+    agree(behind, 1.0, replicas=160)
+    disagree(before, 1.0, replicas=160)
 
 
 @check("S3-BEFORE", Evidence.SIMULATED, Verdict.HOLDS_IF)
 def test_dropout_behind_a_bn_shifts_the_next_one(rng: np.random.Generator) -> None:
     stack = Stack([BatchNorm(8), Dropout(0.5), BatchNorm(8)])
     first, following = stack.measure(Equicorrelated(8, 0.0, 1.0, 0.0), rng, replicas=160, batches=2, batch=8192)
-    agree(first.shift, 1.0)
-    agree(following.shift, value("eq6", retain=0.5, c=0, v=1))
-    disagree(following.shift, 1.0)
+    agree(first.shift, 1.0, replicas=160)
+    agree(following.shift, value("eq6", retain=0.5, c=0, v=1), replicas=160)
+    disagree(following.shift, 1.0, replicas=160)
+
+
+@check("X-ADDITIVE", Evidence.PROVED, Verdict.HOLDS_IF)
+def test_additive_uout_has_the_right_variance_exactly_where_the_second_moment_is_one() -> None:
+    known = (INDEPENDENT, UNIFORM, MEAN, VARIANCE)
+    unit, r = s.x[s.k], s.r[s.k]
+    excess = reduce_moments(Var(unit + unit * r) - Var(unit + r), known)
+    assert vanishes(excess - s.beta**2 / 3 * (s.c**2 + s.v - 1))
+
+
+@check("X-ADDITIVE", Evidence.ENUMERATED, Verdict.HOLDS_IF)
+def test_one_noise_for_a_channel_adds_another_variance_than_one_for_each_element() -> None:
+    inputs, w, retain = FINITE[1], (1, 2, 3), Fraction(1, 2)
+    own, shared = (enumerate_dropout(inputs, w, retain, masks=masks) for masks in ("independent", "shared"))
+    assert own.var_test == shared.var_test
+    assert own.var_train != shared.var_train
+    alone = [
+        enumerate_dropout(FiniteInputs(((Fraction(2),), (Fraction(5),))), (3,), retain, masks=m).var_train
+        for m in ("independent", "shared")
+    ]
+    assert alone[0] == alone[1]
+
+
+@check("X-ADDITIVE", Evidence.SIMULATED, Verdict.HOLDS_IF)
+def test_a_standard_normal_input_does_not_tell_additive_uout_from_the_right_one(rng: np.random.Generator) -> None:
+    def shift(v: float, samples: int) -> Estimate:
+        return measure_case("a", Equicorrelated(1, 0.0, v, 0.0), AdditiveUout(1.0), None, samples, rng).shift
+
+    expected = value("eq13", beta=1)
+    agree(powered(lambda n: shift(1.0, n), expected), expected)
+    disagree(shift(4.0, 400_000), expected)

@@ -24,6 +24,7 @@ ALLOWED = {
         "tyro",
         "jinja2",
         "markupsafe",
+        "mpmath",
         "matplotlib",
     }
     | {"theory", "simulator", "fullscale"},

@@ -48,6 +48,7 @@ _BUILDERS: dict[str, Callable[[], Equation]] = {
     "limit-uncorrelated": limits.uncorrelated,
     "constant-in-retain": limits.table2_constant,
     "chain": chain.chain,
+    "drift": chain.drift_of_means,
     "relu-mean": chain.relu_mean,
     "relu-power": chain.relu_power,
     "relu-variance": chain.relu_variance,

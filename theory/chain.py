@@ -24,6 +24,7 @@ from theory.expectation import (
 )
 from theory.sums import PairSum, total
 from theory.symbols import (
+    c,
     cos2,
     d,
     depth,
@@ -36,11 +37,10 @@ from theory.symbols import (
     n,
     rho,
     s2,
-    shift,
     spread,
     v,
-    var_train,
     w,
+    width,
     x,
     y,
 )
@@ -52,23 +52,56 @@ RELU_BLOCK = (INDEPENDENT, MASKS_APART, UNIT_MEAN, NOISE_VARIANCE, SAMPLES_APART
 
 
 def chain() -> Equation:
-    """L identical linear blocks, each ending in BN, leave the variance Delta^L in test."""
-    inherited = shift ** (depth - 1)
+    """L linear blocks of case (a), each ending in BN, leave the variance (1 + s²)^-L in test; p^L with Dropout."""
+    inherited = (1 + s2) ** (1 - depth)
     derivation = (
-        Derivation(inherited * Var(x[k]) / var_train, where={v: shift * var_train})
+        Derivation(inherited * Var(x[k]) / Var(n[k] * x[k]), where={c: sympify(0)})
         .equals(
-            inherited * v / var_train,
-            "by induction L-1 blocks deliver Δ^(L-1) of the variance; the next one, being linear, passes it on",
+            inherited * Var(x[k]) / ((1 + s2) * v),
+            "the law for one unit: BN remembers (1 + s²) v, and hands on mean 0 and variance 1 in training",
+            INDEPENDENT,
+            NOISE_VARIANCE,
             MEAN,
             VARIANCE,
         )
-        .equals(shift**depth, "and adds its own: Δ = v / Var_Train, while BN divides by Var_Train")
+        .equals((1 + s2) ** -depth, "in test the L-1 blocks before left (1 + s²)^(1-L) of it", MEAN, VARIANCE)
     )
-    hypotheses = ("identical linear blocks with BN at their ends, ε = 0; c = 0 and ρ = 0 give p^L",)
-    title = "the chain reaction in a linear stack: test variance after L blocks"
-    parameters = (domain.SHIFT, domain.DEPTH)
-    statement = Eq(Symbol("Var_L"), shift**depth)
+    hypotheses = (
+        "in every block the noise meets each unit alone, right before its BN; c = 0, ε = 0",
+        "behind weighted sums of correlated inputs local shifts do not simply multiply: the correlation differs too",
+    )
+    title = "the chain reaction in a linear stack of case (a): test variance after L blocks"
+    parameters = (domain.NOISE_VAR, domain.DEPTH)
+    statement = Eq(Symbol("Var_L"), (1 + s2) ** -depth)
     return Equation("chain", title, SECTION, statement, parameters, derivation, hypotheses)
+
+
+def drift_of_means() -> Equation:
+    """The drift that a moved input mean leaves behind a weighted sum and BN, squared, and its bound."""
+    core = v * (1 - rho) + v * rho * width
+    added = s2 * (c**2 + v)
+    formula = width * drift**2 / (core + added)
+    bound = drift**2 / (v * rho)
+    margin = drift**2 * (v * (1 - rho) + added) / (v * rho * (v * rho * width + v * (1 - rho) + added))
+    derivation = (
+        Derivation((drift * total(w[i], d)) ** 2 / Var(TRAINED_RELU_SUM), where={width: d * COS2})
+        .equals(
+            formula,
+            "what noise adds by the law, and Eq. 11",
+            INDEPENDENT,
+            MASKS_APART,
+            UNIT_MEAN,
+            NOISE_VARIANCE,
+            MEAN,
+            VARIANCE,
+            CORRELATION,
+        )
+        .at_most(bound, "for ρ > 0; at ρ = 0 it grows with K without bound", margin, positive=(rho,))
+    )
+    hypotheses = ("every input's mean has moved by δ between training and test",)
+    title = "the squared drift of means behind a sum of width K = d cos²θ, in units of BN's variance"
+    parameters = (domain.NOISE_VAR, domain.DRIFT, domain.C, domain.V, domain.RHO, domain.WIDTH)
+    return Equation("drift", title, SECTION, Eq(Symbol("m²_out"), formula), parameters, derivation, hypotheses)
 
 
 def relu_mean() -> Equation:
@@ -117,7 +150,7 @@ def relu_drift() -> Equation:
         )
         .equals(formula, "Eq. 11")
     )
-    hypotheses = ("as for 'relu-variance'; the width d cos²θ that heals variances amplifies the drift of means",)
+    hypotheses = ("as for 'relu-variance'; with correlated inputs see 'drift'",)
     parameters = (domain.NOISE_VAR, domain.SPREAD, domain.D, domain.COS2)
     title = "the chain reaction behind ReLU: the squared mean handed on"
     return Equation("relu-drift", title, SECTION, Eq(Symbol("m²_out"), formula), parameters, derivation, hypotheses)
@@ -133,7 +166,7 @@ def moving_correlated() -> Equation:
         .equals(v * (1 - rho), "what all values of a batch share is not seen inside it", VARIANCE, CORRELATION)
     )
     title = "BN's moving variance of correlated values: m/(m-1) does not make it unbiased"
-    parameters = (domain.V, domain.RHO)
+    parameters = (domain.V, domain.RHO_IN_BATCH, domain.M)
     statement = Eq(moving_var, v * (1 - rho))
     return Equation("moving-correlated", title, "beyond Section 2", statement, parameters, derivation)
 

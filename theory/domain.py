@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from math import inf
 from numbers import Rational as NumbersRational
 from typing import Any
 
@@ -69,6 +70,8 @@ def refusal(name: str, value: Any, rule: str) -> ValueError:
 
 
 def _exact(name: str, value: Any) -> Rational:
+    if isinstance(value, bool):
+        raise refusal(name, value, "must be a finite number")
     if isinstance(value, NumbersRational | Rational):
         return Rational(value.numerator, value.denominator)
     try:
@@ -89,8 +92,9 @@ def _scalar(name: str, symbol: Expr, allowed: str, admits: Callable[[Any], bool]
     return Parameter(name, symbol, f"must be {allowed}", admits)
 
 
-def _count(name: str, symbol: Expr, least: int) -> Parameter:
-    return Parameter(name, symbol, f"must be a whole number >= {least}", lambda value: value >= least, whole=True)
+def _count(name: str, symbol: Expr, least: int, most: float = inf) -> Parameter:
+    allowed = f"must be a whole number >= {least}" + (f" and <= {most}" if most < inf else "")
+    return Parameter(name, symbol, allowed, lambda value: least <= value <= most, whole=True)
 
 
 def _vector(name: str, symbol: Callable[[int], Expr], allowed: str, admits: Callable[[Any], bool]) -> Parameter:
@@ -101,10 +105,11 @@ RETAIN = _scalar("retain", s.p, "0 < retain <= 1", lambda value: 0 < value <= 1)
 C = _scalar("c", s.c, "a finite number")
 V = _scalar("v", s.v, "a finite number > 0", lambda value: value > 0)
 RHO = _scalar("rho", s.rho, "-1/(d-1) <= rho <= 1", lambda value: -1 <= value <= 1)
-RHO_AX = _scalar("rho_ax", s.rho_ax, "-1/(d-1) <= rho_ax <= 1", lambda value: -1 <= value <= 1)
+RHO_IN_BATCH = _scalar("rho", s.rho, "-1/(m-1) <= rho <= 1", lambda value: -1 <= value <= 1)
+RHO_AX = _scalar("rho_ax", s.rho_ax, "within what Eq. 9 makes of -1/(d-1) <= rho <= 1", lambda value: -1 <= value <= 1)
 D = _count("d", s.d, 1)
 M = _count("m", s.m, 2)
-DEPTH = _count("depth", s.depth, 1)
+DEPTH = _count("depth", s.depth, 1, 10_000)
 COS2 = _scalar("cos2", s.cos2, "0 <= cos2 <= 1", lambda value: 0 <= value <= 1)
 BETA = _scalar("beta", s.beta, "0 <= beta <= 1", lambda value: 0 <= value <= 1)
 SIGMA = _scalar("sigma", s.sigma, "a finite number >= 0", lambda value: value >= 0)
@@ -117,7 +122,6 @@ BATCH_VAR = _scalar("batch_var", s.batch_var, "a finite number >= 0", lambda val
 MOVING_MEAN = _scalar("moving_mean", s.moving_mean, "a finite number")
 MOVING_VAR = _scalar("moving_var", s.moving_var, "a finite number >= 0", lambda value: value >= 0)
 VAR_TEST = _scalar("var_test", s.var_test, "a finite number >= 0", lambda value: value >= 0)
-SHIFT = _scalar("shift", s.shift, "0 < shift <= 1", lambda value: 0 < value <= 1)
 DRIFT = _scalar("drift", s.drift, "a finite number")
 SPREAD = _scalar("spread", s.spread, "a finite number > 0", lambda value: value > 0)
 WIDTH = _scalar("d_cos2", s.width, "a finite number > 0", lambda value: value > 0)
@@ -144,10 +148,12 @@ def check_together(values: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError("different lengths: " + ", ".join(f"{name} has {size}" for name, size in lengths.items()))
     if "w" in values and not any(values["w"]):
         raise refusal("w", ", ".join(map(str, values["w"])), WEIGHTS.allowed)
-    width = int(values["d"]) if "d" in values else next(iter(lengths.values()), None)
-    for name in ("rho", "rho_ax"):
-        if name in values and width is not None:
-            checked[name] = _feasible_correlation(name, values[name], width)
+    width = next((int(values[name]) for name in ("d", "m") if name in values), next(iter(lengths.values()), None))
+    if "rho" in values and width is not None:
+        checked["rho"] = _feasible_correlation("rho", values["rho"], width, Rational(1))
+    if "rho_ax" in values and width is not None:
+        weakened = values["v"] / ((values["c"] ** 2 + values["v"]) / values["retain"] - values["c"] ** 2)
+        checked["rho_ax"] = _feasible_correlation("rho_ax", values["rho_ax"], width, weakened)
     if width == 1 and values.get("cos2", 1) != 1:
         raise refusal("cos2", values["cos2"], "must be 1 at d = 1, where w and (1) are parallel")
     if "d_cos2" in values:
@@ -155,14 +161,13 @@ def check_together(values: Mapping[str, Any]) -> dict[str, Any]:
     return checked
 
 
-def _feasible_correlation(name: str, value: Rational, width: int) -> Rational:
-    bound = Rational(-1, max(width - 1, 1))
-    if float(value) < float(bound):
-        rule = (
-            f"must be >= -1/(d-1) = {float(bound):.6g} at d = {width}: below it no random vector has this correlation"
-        )
+def _feasible_correlation(name: str, value: Rational, width: int, most: Rational) -> Rational:
+    """A common correlation lies between -1/(d-1) and 1; Eq. 9 multiplies both by the factor `most`."""
+    least = -most / max(width - 1, 1)
+    if not float(least) <= float(value) <= float(most):
+        rule = f"must lie in [{float(least):.6g}, {float(most):.6g}] for {width} values: no random vector has another"
         raise refusal(name, float(value), rule)
-    return bound if float(value) == float(bound) else value
+    return next((bound for bound in (least, most) if float(value) == float(bound)), value)
 
 
 def _check_width(d_cos2: Rational, rho: Rational) -> None:

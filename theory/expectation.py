@@ -102,6 +102,8 @@ def _linear(inside: Expr, axioms: tuple[Axiom, ...]) -> Expr:
 
 
 def _of_term(term: Expr, axioms: tuple[Axiom, ...]) -> Expr:
+    if term == 0:
+        return term
     constant, random = term.as_independent(*RANDOM, as_Add=False)
     sums, factor = sum_factors(random)
     if isinstance(factor, PairSum):
@@ -121,6 +123,8 @@ def _require_own_indices(sums: list[Expr], factor: Expr) -> None:
     """Refuse a random quantity with an index of its own beside a sum or in it: it may be one of the sum's terms."""
     outside = set(factor.atoms(Indexed))
     for node in sums:
+        if node.limits[0][1] != 1 or len(node.limits) > 1:
+            raise ValueError(f"E of {node}: single sums that start at 1 only")
         outside |= {quantity for quantity in node.function.atoms(Indexed) if node.limits[0][0] not in quantity.indices}
     if strangers := [quantity for quantity in outside if quantity.base.label in RANDOM]:
         raise ValueError(f"E of a sum with {strangers[0]}, which may be one of its terms")
@@ -131,7 +135,7 @@ def _moment(monomial: Expr, axioms: tuple[Axiom, ...]) -> Expr:
     """E of a product of powers of random quantities; an unknown E[...] where no axiom applies."""
     if monomial == 1:
         return Integer(1)
-    if any(label not in RANDOM or not power.is_Integer for label, _, power in _powers(monomial)):
+    if any(label not in RANDOM or not (power.is_Integer and power > 0) for label, _, power in _powers(monomial)):
         raise ValueError(f"E[{monomial}]: only polynomials in the random quantities can be evaluated")
     for axiom in axioms:
         known = axiom.rewrite(monomial)
@@ -156,11 +160,12 @@ def _noise_and_inputs(monomial: Expr) -> Expr | None:
 
 
 def _apart(family: frozenset[Any]) -> Callable[[Expr], Expr | None]:
-    """Distinct members of a family are independent: the expectation of their product is the product of theirs."""
+    """Members of one kind with distinct indices are independent: E of their product is the product of theirs."""
 
     def rewrite(monomial: Expr) -> Expr | None:
         powers = _powers(monomial)
-        if len(powers) < 2 or not all(label in family for label, _, _ in powers):
+        kinds = {label for label, _, _ in powers}
+        if len(powers) < 2 or len(kinds) > 1 or not kinds <= family:
             return None
         return Mul(*(E(base**power) for _, base, power in powers))
 
@@ -190,8 +195,11 @@ def _pair_is(variable: Any, value: Any) -> Callable[[Expr], Expr | None]:
 
 def _noisy_pair_is(value: Expr) -> Callable[[Expr], Expr | None]:
     def rewrite(monomial: Expr) -> Expr | None:
-        found = sorted((str(label), power) for label, _, power in _powers(monomial))
-        return value if found == [("a", 1)] * 2 + [("x", 1)] * 2 else None
+        masks, inputs = (
+            {base.indices for label, base, power in _powers(monomial) if label == kind.label and power == 1}
+            for kind in (a, x)
+        )
+        return value if masks == inputs and len(masks) == 2 and len(_powers(monomial)) == 4 else None
 
     return rewrite
 

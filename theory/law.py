@@ -50,7 +50,8 @@ def law() -> Equation:
         .equals(var_test + ADDED, "without noise the same expression has s² = 0")
     )
     title = "the law: what multiplicative noise adds to a variance"
-    return Equation("law", title, SECTION, Eq(var_train, var_test + ADDED), LAW_PARAMETERS, derivation)
+    hypotheses = ("var_test and second_moments are those of one distribution of inputs, under the same weights",)
+    return Equation("law", title, SECTION, Eq(var_train, var_test + ADDED), LAW_PARAMETERS, derivation, hypotheses)
 
 
 def law_shared() -> Equation:

@@ -7,7 +7,7 @@ from theory.case_a import TRAINED_UNIT, UNIT_VAR_TRAIN
 from theory.derivation import Derivation
 from theory.equation import Equation
 from theory.expectation import BITS, GAUSSIAN, INDEPENDENT, MEAN, RETAIN, UNIFORM, VARIANCE, E, Var
-from theory.symbols import a, beta, c, k, p, r, s2, shift, sigma, v, x
+from theory.symbols import a, beta, c, gain, k, offset, p, r, s2, shift, sigma, v, x
 
 SECTION = "Section 5"
 
@@ -74,9 +74,9 @@ def scaled_in_test() -> Equation:
 
 def affine() -> Equation:
     """BN's own scale and shift do not change the ratio (Section 2 leaves them out)."""
-    derivation = Derivation(Var(sigma * x[k] + beta) / Var(sigma * TRAINED_UNIT + beta)).equals(
+    derivation = Derivation(Var(gain * x[k] + offset) / Var(gain * TRAINED_UNIT + offset)).equals(
         v / UNIT_VAR_TRAIN,
-        "a scale σ leaves both as σ², an offset β as nothing",
+        "a scale leaves both as its square, an offset as nothing",
         INDEPENDENT,
         BITS,
         RETAIN,

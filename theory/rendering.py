@@ -2,8 +2,6 @@
 
 from textwrap import fill, indent
 
-from sympy import Expr
-
 from theory.derivation import Derivation, Step
 from theory.equation import Equation
 from theory.printing import as_text
@@ -54,9 +52,9 @@ def _step(step: Step) -> str:
 
 
 def _needs(equation: Equation) -> list[str]:
-    return [f"{axiom.name} ({axiom.says}); without it {_loss(residual)}" for axiom, residual in equation.needs.items()]
-
-
-def _loss(residual: Expr) -> str:
-    off = as_text(residual)
-    return f"start - result would be {off}" if len(off) <= LONGEST_RESIDUAL else "start and result would differ"
+    short = {
+        axiom: off for axiom, residual in equation.needs.items() if len(off := as_text(residual)) <= LONGEST_RESIDUAL
+    }
+    lines = [f"{axiom.name} ({axiom.says}); without it start - result would be {off}" for axiom, off in short.items()]
+    others = [f"{axiom.name} ({axiom.says})" for axiom in equation.needs if axiom not in short]
+    return [*lines, *([f"{'; '.join(others)}: without any of them start and result differ"] if others else [])]

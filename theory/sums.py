@@ -69,6 +69,8 @@ def concrete(expression: Expr, size: int, upper: Expr) -> Expr:
         return Sum(inner, *kept) if kept else inner
 
     def written_pairs(node: PairSum) -> Expr:
+        if node.upper != upper:
+            return node
         pairs = ((one, two) for one in range(1, size + 1) for two in range(1, size + 1) if one != two)
         return Add(*(node.summand.xreplace({i: Integer(one), j: Integer(two)}) for one, two in pairs))
 
@@ -151,6 +153,8 @@ def _added(left: tuple[Any, Any], right: tuple[Any, Any]) -> tuple[Any, Any]:
 
 
 def _normal_sum(node: Sum) -> Expr:
+    if any(low != 1 for _, low, _ in node.limits):
+        raise ValueError(f"{node}: sums start at 1")
     index, _, upper = node.limits[-1]
     inner = node.function if len(node.limits) == 1 else Sum(node.function, *node.limits[:-1])
     return Add(*(_pulled_out(term, index, upper) for term in Add.make_args(expand(inner))))

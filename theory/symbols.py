@@ -15,6 +15,9 @@ drift = Symbol("δ", real=True)  # of a unit's mean in test, where it was 0 in t
 spread = Symbol("τ", positive=True)  # its standard deviation in test, where it was 1 in training
 width = Symbol("K", positive=True)  # d cos²θ, where it is varied as one number
 
+gain = Symbol("g", real=True, nonzero=True)  # BN's own scale, gamma in most code
+offset = Symbol("b", real=True)  # BN's own shift of the mean, beta in most code
+
 # Indices of the sums.
 i, j, k = symbols("i j k", integer=True, positive=True)
 

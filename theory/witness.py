@@ -28,7 +28,7 @@ from theory.expectation import (
     Var,
 )
 from theory.sums import concrete, vanishes
-from theory.symbols import a, c, d, i, j, k, p, rho, rho_ax, v, w, x
+from theory.symbols import INPUTS, NOISES, a, c, d, i, j, k, n, p, rho, rho_ax, s2, v, w, x
 
 AXIOMS = DROPOUT_AXIOMS + INPUT_AXIOMS
 HALF = Rational(1, 2)
@@ -88,6 +88,16 @@ def witness(size: int) -> FiniteSpace:
     return FiniteSpace(tuple(outcomes), {})
 
 
+def law_witness(size: int) -> FiniteSpace:
+    """A space that satisfies the law's axioms: noises 1 +- s with fair signs, beside inputs that share no moments."""
+    inputs = [{x[number]: Integer(value * number) for number in range(1, size + 1)} for value in (-1, 2)]
+    outcomes = [
+        (Rational(1, 2 ** (size + 1)), point | {n[number]: 1 + sign * sqrt(s2) for number, sign in enumerate(signs, 1)})
+        for point, signs in product(inputs, product((-1, 1), repeat=size))
+    ]
+    return FiniteSpace(tuple(outcomes), {})
+
+
 def _independent_masks(size: int, retain: Expr) -> list[tuple[Expr, dict[Expr, Expr]]]:
     """Every mask with its probability, Eq. 1."""
     return [
@@ -143,9 +153,9 @@ def counter_models() -> Mapping[Axiom, FiniteSpace]:
 
 
 def _monomials(point: Mapping[Any, Any]) -> list[Expr]:
-    """Products of powers 0, 1, 2 of at most two masks and at most two inputs."""
-    masks = [q for q in point if q.base.label == a.label][:2]
-    inputs = [q for q in point if q.base.label == x.label][:2]
-    quantities = masks + inputs
+    """Products of powers 0, 1, 2 of at most two noises and at most two inputs."""
+    noises = [q for q in point if q.base.label in NOISES][:2]
+    inputs = [q for q in point if q.base.label in INPUTS][:2]
+    quantities = noises + inputs
     powers = product(range(3), repeat=len(quantities))
     return [Mul(*(q**n for q, n in zip(quantities, chosen, strict=True))) for chosen in powers if any(chosen)]

@@ -23,7 +23,7 @@ VALID: dict[str, dict[str, Any]] = {
     "rho-bound": {"v": 1, "rho": 0, "d": 5},
     "limit-width": {"retain": "0.5", "c": 0, "v": 1, "rho": "0.2", "d_cos2": 3},
     "noise-gaussian": {"sigma": 1},
-    "chain": {"shift": "0.5", "depth": 3},
+    "chain": {"noise_var": "1", "depth": 3},
     "relu-mean": {"drift": 0, "spread": 1},
 }
 NOT_NUMBERS = ["nan", "inf", "-inf", "abc", "", "1/0", "0x10", math.nan, math.inf, None, 1j, "1 2"]
@@ -52,8 +52,7 @@ OUTSIDE: list[tuple[str, str, Any, str]] = [
     ("eq4", "moving_var", -1, ">= 0"),
     *[("eq3", "m", value, "whole number >= 2") for value in (1, 2.5)],
     *[("eq1", "a", value, "0 or 1") for value in (2, 0.5)],
-    *[("chain", "shift", value, "0 < shift <= 1") for value in (0, 1.1)],
-    *[("chain", "depth", value, "whole number >= 1") for value in (0, 1.5)],
+    *[("chain", "depth", value, "whole number >= 1") for value in (0, 1.5, 10_001)],
     ("relu-mean", "spread", 0, "> 0"),
     ("limit-width", "d_cos2", 0, "> 0"),
 ]

@@ -192,8 +192,8 @@ def test_single_values_by_hand():
     holds("noise-dropout", Fraction(1), retain=0.5)
     holds("noise-gaussian", Fraction(1, 4), sigma=0.5)
     holds("rho-bound", Fraction(5, 2), v=1, rho="1/4", d=2)
-    holds("moving-correlated", Fraction(3, 2), v=2, rho="1/4")
-    holds("chain", Fraction(1, 8), shift=0.5, depth=3)
+    holds("moving-correlated", Fraction(3, 2), v=2, rho="1/4", m=3)
+    holds("chain", Fraction(1, 8), noise_var=1, depth=3)
     holds("limit-retain", Fraction(1, 3), retain=0.5, c=0, v=1, var_test=2)
     holds("constant-in-retain", Fraction(5, 7), c=2, v=1, rho=1, d=7, cos2=1)
 
