@@ -11,6 +11,7 @@ import tyro
 from paper_checks.claims import CLAIMS
 from paper_checks.report import write_whole
 from paper_checks.summary import readme_block
+from simulator.__main__ import one_line
 
 README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- claims:begin -->", "<!-- claims:end -->"
@@ -73,9 +74,7 @@ def parse(arguments: list[str] | None) -> Readme:
     except SystemExit as stop:
         if not stop.code:  # --help
             raise
-        title, *body = (line.strip("╭╮╰╯│─ ") for line in captured.getvalue().strip().splitlines())
-        told = " ".join(body[: body.index("")] if "" in body else body)
-        raise ValueError(f"{title}: {told}") from None
+        raise ValueError(one_line(captured.getvalue())) from None
 
 
 def complain(message: str, code: int) -> int:

@@ -9,6 +9,20 @@ def _open(claim_id: str, where: str, says: str, because: str) -> Claim:
 
 SHIFT_RUNS = (
     _open(
+        "S3-MOMENTS",
+        "Section 3",
+        "All inputs of a unit have one mean, one variance and one correlation.",
+        "The four nets, trained: c, v and rho of every input of every case (b) convolution. Holds if Eq. 10 with their "
+        "averages and the law, which needs none of it, agree within a tenth of the shift.",
+    ),
+    _open(
+        "S4-STEPS",
+        "Section 4, Statistics",
+        "Moving variance, real variance and their ratio, measured in three steps, isolate what Dropout does.",
+        "The same steps on nets trained without Dropout, 3 seeds: the floor. Holds if it lies below a tenth of every "
+        "shift that is read off.",
+    ),
+    _open(
         "F1b-RUN",
         "Fig. 1, lower part",
         "DenseNet's shift ratios leave 1 with Dropout 0.5, not without, and its accuracy falls by 9 points.",
@@ -182,6 +196,18 @@ ERROR_RUNS = (
 )
 
 LITERATURE = (
+    _open(
+        "S1-REPLACES",
+        "Section 1",
+        "BN can make Dropout unnecessary.",
+        "The cited paper's own runs with and without Dropout; its authors conjecture it.",
+    ),
+    _open(
+        "S2-INFERENCE",
+        "Section 2",
+        "In test, statistics of the batch are neither needed nor wanted.",
+        "Any trained net, tested with moving and with batch statistics at several batch sizes, 3 seeds.",
+    ),
     _open(
         "S1-BEST",
         "Section 1",

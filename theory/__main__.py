@@ -81,12 +81,23 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line, and return its exit code."""
     try:
         _parse(arguments)()
+        if sys.stdout is not None:
+            sys.stdout.flush()
     except ValueError as error:
         print("theory:", *str(error).split(), file=sys.stderr)
         return BAD_INPUT
     except BrokenPipeError:  # the reader, say `head`, has seen enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence_stdout()
+    except OSError as error:
+        print(f"theory: stdout cannot be written: {error.strerror}", file=sys.stderr)
+        _silence_stdout()
+        return BAD_INPUT
     return 0
+
+
+def _silence_stdout() -> None:
+    """Let the interpreter flush what it still holds to nowhere, instead of failing again when it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _find(name: str) -> Equation:

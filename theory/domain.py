@@ -165,7 +165,8 @@ def _feasible_correlation(name: str, value: Rational, width: int, most: Rational
     """A common correlation lies between -1/(d-1) and 1; Eq. 9 multiplies both by the factor `most`."""
     least = -most / max(width - 1, 1)
     if not float(least) <= float(value) <= float(most):
-        rule = f"must lie in [{float(least):.6g}, {float(most):.6g}] for {width} values: no random vector has another"
+        share = "1" if most == 1 else f"{float(most):.6g}"
+        rule = f"must be >= -{share}/(d-1) = {float(least):.6g} at d = {width} and <= {share}: no random vector has another"
         raise refusal(name, float(value), rule)
     return next((bound for bound in (least, most) if float(value) == float(bound)), value)
 

@@ -100,7 +100,7 @@ def test_eq10_at_the_issue_s_values_is_the_nearest_double():
         {"retain": "0.1", "c": "0", "v": "1", "rho": "0", "d": "5", "cos2": "1"},
         {"retain": Fraction(1, 10), "c": 0.0, "v": Fraction(1), "rho": Fraction(0), "d": 5.0, "cos2": 1.0},
         {"retain": "1/10", "c": Rational(0), "v": Rational(1), "rho": "0.0", "d": "5", "cos2": "1e0"},
-        {"retain": " 0.10 ", "c": "-0", "v": "10e-1", "rho": 0, "d": "5.0", "cos2": True},
+        {"retain": " 0.10 ", "c": "-0", "v": "10e-1", "rho": 0, "d": "5.0", "cos2": "1e0"},
     ],
 )
 def test_numbers_may_come_in_any_form_and_a_decimal_means_what_it_says(name: str, values: dict[str, Any]):
@@ -154,7 +154,8 @@ def test_case_b(moments: tuple[Fraction, Fraction, Fraction], d: int, position: 
 def test_sums_over_weights(ws: list[Fraction], position: Fraction, p: Fraction, c: Fraction, v: Fraction):
     rho = feasible(position, len(ws))
     train = (c**2 + v) / p - c**2
-    holds("eq7", train * (squares(ws) + rho * pairs(ws)), retain=p, c=c, v=v, rho_ax=rho, w=ws)
+    rho_ax = rho * v / train
+    holds("eq7", train * (squares(ws) + rho_ax * pairs(ws)), retain=p, c=c, v=v, rho_ax=rho_ax, w=ws)
     holds("eq8", v * (squares(ws) + rho * pairs(ws)), v=v, rho=rho, w=ws)
     holds("eq11", sum(ws) ** 2 / (len(ws) * squares(ws)), w=ws)
     holds("cos2-bound", len(ws) * squares(ws) - sum(ws) ** 2, w=ws)

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
-from sympy import Add, Expr, Integer, Mul, Rational, expand, oo, pi, sqrt
+from sympy import Add, Expr, Integer, Mul, Rational, Sum, expand, oo, pi, sqrt
 
 from theory.expectation import (
     AXIOMS,
@@ -292,3 +292,26 @@ def test_the_variance_of_a_masked_sum_is_a_sum_over_a_finite_space(
 def test_no_axiom_makes_a_moment_infinite():
     for axiom, moment, _ in REWRITES:
         assert not reduce_moments(moment, (axiom,)).has(oo, -oo)
+
+
+@pytest.mark.parametrize(
+    ("inside", "axioms"),
+    [
+        (z * x[k], (SAMPLES_APART,)),
+        (x[k] * y[k], (SAMPLES_APART,)),
+        (a[k] * r[k], (MASKS_APART,)),
+        (a[i] * a[j] * x[i] * x[k], (CORRELATION_AX,)),
+    ],
+)
+def test_quantities_of_two_kinds_or_of_crossed_indices_stay_together(inside: Expr, axioms: tuple[Axiom, ...]) -> None:
+    assert reduce_moments(E(inside), axioms) == E(inside)
+
+
+@pytest.mark.parametrize("inside", [1 / a[k], total(x[i], d) ** -1, Sum(x[i], (i, 2, d))])
+def test_what_is_no_polynomial_or_starts_elsewhere_is_refused(inside: Expr) -> None:
+    with pytest.raises(ValueError, match="only"):
+        reduce_moments(E(inside), (BITS, RETAIN, MEAN))
+
+
+def test_the_expectation_of_nothing_is_nothing() -> None:
+    assert reduce_moments(E(x[k] - x[k]), (MEAN,)) == 0

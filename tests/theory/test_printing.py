@@ -218,7 +218,7 @@ def test_a_document_shows_the_statement_each_step_and_what_each_axiom_is_for():
         assert f"{parameter.name}: {parameter.allowed}" in page
     for step in equation.derivation.steps:
         assert as_text(step.expression) in page
-    needs = page.split("Needs")[1]
+    needs = " ".join(page.split("Needs")[1].split())
     assert all(axiom.name in needs for axiom in equation.needs)
     assert "uniform" not in needs
     assert all(len(line) == len(line.rstrip()) for line in page.splitlines())
