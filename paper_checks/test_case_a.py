@@ -67,7 +67,7 @@ def test_over_all_masks_and_values_eqs_5_and_6_are_exact(unit: FiniteInputs, ret
 @check("E5", Evidence.SIMULATED)
 @check("E6", Evidence.SIMULATED)
 @given(setting=settings_of_case_b())
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=8, deadline=None)
 def test_simulated_units_obey_eqs_5_and_6(seed: int, setting: Setting) -> None:
     inputs = Equicorrelated(1, setting.c, setting.v, 0.0, setting.draw)
     rng, noise = np.random.default_rng([seed, setting.seed]), Dropout(setting.retain)

@@ -166,7 +166,7 @@ def _feasible_correlation(name: str, value: Rational, width: int, most: Rational
     least = -most / max(width - 1, 1)
     if not float(least) <= float(value) <= float(most):
         share = "1" if most == 1 else f"{float(most):.6g}"
-        rule = f"must be >= -{share}/(d-1) = {float(least):.6g} at d = {width} and <= {share}: no random vector has another"
+        rule = f"must be >= -{share}/(d-1) = {float(least):.6g} at d = {width} and <= {share}: no other exists"
         raise refusal(name, float(value), rule)
     return next((bound for bound in (least, most) if float(value) == float(bound)), value)
 
