@@ -4,12 +4,12 @@ Expectation is linear. Everything else that a derivation uses about random quant
 that it can be cited, and taken away: without its axiom a moment stays an unknown symbol E[...].
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from sympy import Add, Dummy, Expr, Function, Indexed, Integer, Mul, exp, expand, integrate, oo, pi, sqrt
+from sympy import Add, Dummy, Expr, Function, Indexed, Integer, Mul, Sum, exp, expand, integrate, oo, pi, sqrt
 
 from theory.sums import PairSum, normal, product_of_sums, sum_factors, total
 from theory.symbols import (
@@ -20,6 +20,8 @@ from theory.symbols import (
     beta,
     c,
     drift,
+    i,
+    j,
     n,
     p,
     r,
@@ -81,13 +83,20 @@ class Axiom:
 
 
 def reduce_moments(expression: Expr, axioms: Iterable[Axiom]) -> Expr:
-    """The normal form of an expression after every E, Var and Cov in it has been evaluated as far as axioms allow."""
+    """The normal form of an expression after every E, Var and Cov in it has been evaluated as far as axioms allow.
+
+    Two different free indices stand for two different inputs; those of sums may meet, except in a PairSum.
+
+    Raises:
+        ValueError: where a moment is no polynomial, or under a sum may be of an index with itself.
+    """
     used = sorted(axioms, key=AXIOMS.index) if expression.has(E, Var, Cov) else ()
     return _reduced(expression, tuple(used))
 
 
 @cache
 def _reduced(expression: Expr, axioms: tuple[Axiom, ...]) -> Expr:
+    _require_distinct_indices(expression)
     if expression.has(Var):
         expression = expression.replace(Var, lambda inside: E(inside**2) - E(inside) ** 2)
     if expression.has(Cov):
@@ -95,6 +104,26 @@ def _reduced(expression: Expr, axioms: tuple[Axiom, ...]) -> Expr:
     if expression.has(E):
         expression = expression.replace(E, lambda inside: _linear(inside, axioms))
     return normal(expression)
+
+
+def _require_distinct_indices(expression: Expr) -> None:
+    """Refuse a moment under a sum where the sum's index meets another: in one of the terms the two are equal."""
+    for node in expression.atoms(Sum, PairSum):
+        scopes = [(i, j)] if isinstance(node, PairSum) else [limit[:1] for limit in node.limits]
+        for moment in node.args[0].atoms(E, Var, Cov):
+            quantities = _random(moment)
+            for scope in (scope for scope in scopes if any(quantity.has(*scope) for quantity in quantities)):
+                if strangers := _strangers(quantities, scope):
+                    raise ValueError(f"{moment} under a sum, where {strangers[0]} may be of the same index")
+
+
+def _random(expression: Expr) -> set[Indexed]:
+    return {quantity for quantity in expression.atoms(Indexed) if quantity.base.label in RANDOM}
+
+
+def _strangers(quantities: Iterable[Indexed], scope: Collection[Expr]) -> list[Indexed]:
+    """The quantities with an index that is not one of the scope's."""
+    return [quantity for quantity in quantities if not set(quantity.indices) <= set(scope)]
 
 
 def _linear(inside: Expr, axioms: tuple[Axiom, ...]) -> Expr:
@@ -106,7 +135,9 @@ def _of_term(term: Expr, axioms: tuple[Axiom, ...]) -> Expr:
         return term
     constant, random = term.as_independent(*RANDOM, as_Add=False)
     sums, factor = sum_factors(random)
-    if isinstance(factor, PairSum):
+    if isinstance(factor, PairSum) and not sums:
+        if strangers := _strangers(_random(factor), (i, j)):
+            raise ValueError(f"E of a sum of pairs with {strangers[0]}, which may be in one of its terms")
         return constant * PairSum(_linear(factor.summand, axioms), factor.upper)
     if not sums:
         return constant * _moment(random, axioms)
@@ -121,12 +152,12 @@ def _of_term(term: Expr, axioms: tuple[Axiom, ...]) -> Expr:
 
 def _require_own_indices(sums: list[Expr], factor: Expr) -> None:
     """Refuse a random quantity with an index of its own beside a sum or in it: it may be one of the sum's terms."""
-    outside = set(factor.atoms(Indexed))
+    strangers = list(_random(factor))
     for node in sums:
         if node.limits[0][1] != 1 or len(node.limits) > 1:
             raise ValueError(f"E of {node}: single sums that start at 1 only")
-        outside |= {quantity for quantity in node.function.atoms(Indexed) if node.limits[0][0] not in quantity.indices}
-    if strangers := [quantity for quantity in outside if quantity.base.label in RANDOM]:
+        strangers += _strangers(_random(node.function), node.limits[0][:1])
+    if strangers:
         raise ValueError(f"E of a sum with {strangers[0]}, which may be one of its terms")
 
 

@@ -4,7 +4,7 @@ from functools import reduce
 from operator import mul
 from typing import Any
 
-from sympy import QQ, Add, Dummy, Expr, Integer, Mul, Pow, Sum, expand, powsimp, ring, sqrt
+from sympy import QQ, Add, Dummy, Expr, Integer, Mul, Pow, Sum, Symbol, expand, powsimp, ring, sqrt
 
 from theory.symbols import i, j
 
@@ -52,7 +52,9 @@ def product_of_sums(left: Sum, right: Sum, factor: Expr) -> Expr:
         ValueError: where the sums run over different ranges, or use an index that is not their own.
     """
     upper = left.limits[0][2]
-    if right.limits[0][2] != upper or {i, j} & (left.free_symbols | right.free_symbols | factor.free_symbols):
+    # Of the summands also the bound symbols: an index renamed to i or j inside a sum over i or j would be captured.
+    inner = (node.function.atoms(Symbol) - {node.limits[0][0]} for node in (left, right))
+    if right.limits[0][2] != upper or {i, j} & factor.free_symbols.union(upper.free_symbols, *inner):
         raise ValueError(f"the product of {left} and {right} cannot be split into diagonal and pairs")
     f, g = (node.function.xreplace({node.limits[0][0]: i}) for node in (left, right))
     return total(factor * f * g, upper) + PairSum(factor * f * g.xreplace({i: j}), upper)
@@ -173,6 +175,8 @@ def _pulled_out(term: Expr, index: Expr, upper: Expr) -> Expr:
 
 def _merged(factor: Expr, inner: Sum, outer: tuple[Expr, Expr, Expr]) -> Expr:
     """Nested finite sums commute: put their limits into one alphabetical list."""
+    if any(upper.has(outer[0]) for *_, upper in inner.limits):
+        raise ValueError(f"{inner} ends at an index of another sum: the two cannot be exchanged")
     limits = sorted([*inner.limits, outer], key=lambda limit: str(limit[0]))
     return Sum(expand(factor * inner.function), *limits)
 

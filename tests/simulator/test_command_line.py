@@ -151,14 +151,17 @@ def test_a_run_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path):
 @pytest.mark.parametrize("as_json", [True, False])
 def test_ctrl_c_prints_what_there_is(tmp_path: Path, *, as_json: bool):
     flags = ["--json"] if as_json else []
-    process = start("run", *CASE_B, "--samples", "1e12", "--out", str(tmp_path / "result.json"), *flags)
-    deadline = time.monotonic() + 60
-    while not names(tmp_path):  # the unfinished file shows that the simulation is about to start
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    time.sleep(1)
-    process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=60)
+    with start("run", *CASE_B, "--samples", "1e12", "--out", str(tmp_path / "result.json"), *flags) as process:
+        try:
+            deadline = time.monotonic() + 60
+            while not names(tmp_path):  # the unfinished file shows that the simulation is about to start
+                assert time.monotonic() < deadline
+                time.sleep(0.02)
+            time.sleep(1)
+            process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert err.startswith("simulator: interrupted at n = ")
     assert err.count("\n") == 1

@@ -7,11 +7,11 @@ from typing import Any, cast
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sympy import Add, Expr, Integer, Rational, expand, pi, sqrt
+from sympy import Add, Expr, Integer, Rational, Sum, expand, pi, sqrt
 
 from theory.expectation import E
 from theory.sums import PairSum, concrete, normal, product_of_sums, sum_factors, total, vanishes
-from theory.symbols import W, c, d, depth, hidden, i, j, k, mu, p, shift, u, v, w, x
+from theory.symbols import W, c, d, depth, hidden, i, j, k, m, mu, p, shift, u, v, w, x
 
 few = settings(deadline=None, max_examples=40)
 SIZES = (1, 2, 3, 5)
@@ -224,3 +224,19 @@ def test_the_indices_of_a_pair_sum_are_bound():
     pairs = PairSum(c * w[i] * w[j], d)
     assert {c, d} <= pairs.free_symbols
     assert not {i, j} & pairs.free_symbols
+
+
+def test_a_sum_that_does_not_start_at_1_is_refused():
+    with pytest.raises(ValueError, match="start at 1"):
+        normal(Sum(w[i], (i, 0, d)))
+
+
+def test_a_sum_that_ends_at_the_index_of_another_is_not_exchanged_with_it():
+    with pytest.raises(ValueError, match="cannot be exchanged"):
+        normal(total(total(W[i, j], i, j), d))
+
+
+def test_pairs_to_another_bound_are_left_alone():
+    others = cast(Expr, PairSum(w[i] * w[j], m))
+    assert concrete(others, 2, d) == others
+    assert concrete(d * others, 2, d) == 2 * others
