@@ -2,6 +2,7 @@
 
 from simulator.cases import CaseResult, measure_case
 from simulator.contracts import Array, Inputs, Noise
+from simulator.convolution import AveragePool, Convolution
 from simulator.estimate import BatchMeans, Estimate
 from simulator.exact import (
     Enumerated,
@@ -13,26 +14,33 @@ from simulator.exact import (
 )
 from simulator.inputs import Equicorrelated, weights_with_cos2
 from simulator.layers import BatchNorm, Linear, ReLU
+from simulator.maps import FeatureMaps
 from simulator.noise import Dropout, GaussianDropout, Uout
+from simulator.phases import Layer, Residual
 from simulator.stack import Reading, Stack
 
 __all__ = [
     "Array",
+    "AveragePool",
     "BatchMeans",
     "BatchNorm",
     "CaseResult",
+    "Convolution",
     "Dropout",
     "Enumerated",
     "Equicorrelated",
     "Estimate",
+    "FeatureMaps",
     "FiniteInputs",
     "GaussianDropout",
     "Inputs",
+    "Layer",
     "Linear",
     "MaskedPair",
     "Noise",
     "ReLU",
     "Reading",
+    "Residual",
     "Stack",
     "Uout",
     "enumerate_dropout",

@@ -1,6 +1,7 @@
 """Cases (a) and (b) of Section 3: the variance that a Batch Normalization would see, in training and in test."""
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, get_args
 
@@ -9,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from simulator.contracts import Array, Inputs, Noise, refusal, whole
 from simulator.estimate import BatchMeans, Estimate
+from simulator.parallel import cores, in_order
 
 Case: TypeAlias = Literal["a", "b"]
 
@@ -42,6 +44,7 @@ def measure_case(  # noqa: PLR0913, PLR0917 (each argument is a part of the expe
     rng: np.random.Generator,
     batch: int = 100,
     progress: Callable[[CaseResult], None] | None = None,
+    threads: int | None = None,
 ) -> CaseResult:
     """Measure X = noise(x) (case a) or X = sum_i w_i noise(x)_i (case b) as the BN after it would.
 
@@ -55,9 +58,10 @@ def measure_case(  # noqa: PLR0913, PLR0917 (each argument is a part of the expe
         noise: anything with `train` and `test`.
         weights: None in case a, w: (d,) in case b.
         samples: how many values of X at least; rounded up to whole batches, 2 or more.
-        rng: draws x and the noise.
+        rng: seeds what draws x and the noise. The same seed gives the same bits on any number of threads.
         batch: values of X a batch, the m of Eq. 3.
         progress: called now and then with the result so far.
+        threads: how many to use; None for one a core.
 
     Raises:
         ValueError: if an argument lies outside of what is described above, or Var_Train comes out as 0.
@@ -65,14 +69,20 @@ def measure_case(  # noqa: PLR0913, PLR0917 (each argument is a part of the expe
     w = _weights(case, weights)
     m = whole("batch", batch, at_least=2)
     missing = max(2, -(-whole("samples", samples, at_least=1) // m))
+    share = max(2, CHUNK // (m * len(w)))
+
+    def variances(part: tuple[int, int]) -> Array:
+        seed, batches = part
+        values = _values(inputs, noise, w, batches * m, np.random.default_rng(seed))
+        return values.reshape(2, batches, m).var(axis=2, ddof=1).T
+
     stats = BatchMeans("var_train", "var_test", samples_per_batch=m)
-    while missing:
-        batches = min(missing, max(2, CHUNK // (m * len(w))))
-        values = _values(inputs, noise, w, batches * m, rng)
-        stats.add(values.reshape(2, batches, m).var(axis=2, ddof=1).T)
-        missing -= batches
-        if progress is not None and stats.batches >= 2:
-            progress(_result(stats))
+    parts = ((int(rng.integers(2**63)), min(share, missing - done)) for done in range(0, missing, share))
+    with closing(in_order(variances, parts, cores(threads))) as results:
+        for rows in results:
+            stats.add(rows)
+            if progress is not None and stats.batches >= 2:
+                progress(_result(stats))
     return _result(stats)
 
 
@@ -97,8 +107,9 @@ def _values(inputs: Inputs, noise: Noise, w: Array, n: int, rng: np.random.Gener
         x = inputs.sample(min(rows, n - start), rng)
         if x.shape[1:] != w.shape:
             raise refusal("inputs' d", x.shape[1:], f"must be {len(w)}, one for each weight (1 in case a)")
-        values[0, start : start + rows] = noise.train(x, rng) @ w
-        values[1, start : start + rows] = noise.test(x) @ w
+        weight = w.astype(x.dtype)
+        values[0, start : start + rows] = noise.train(x, rng) @ weight
+        values[1, start : start + rows] = noise.test(x) @ weight
     return values
 
 

@@ -1,43 +1,15 @@
 """Inputs with a given mean, variance and common correlation, and weights with a given angle to (1, ..., 1)."""
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
 
 import numpy as np
 
 from simulator.contracts import Array, finite, refusal, whole
+from simulator.draws import Draw, DType, check_draw, standardised
 
-Draw: TypeAlias = Literal["gaussian", "uniform", "exponential", "two-point"]
-
-# Beyond this many standard deviations from zero, rounding x to a double would itself change its variance.
-FARTHEST_MEAN = 1e9
-
-
-def _gaussian(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
-    return rng.standard_normal(shape)
-
-
-def _uniform(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
-    return rng.uniform(-math.sqrt(3), math.sqrt(3), shape)
-
-
-def _exponential(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
-    return rng.standard_exponential(shape) - 1
-
-
-def _two_point(rng: np.random.Generator, shape: tuple[int, int]) -> Array:
-    return rng.choice((-1.0, 1.0), shape)
-
-
-# All standardised: mean 0, variance 1.
-_STANDARDISED: dict[Draw, Callable[[np.random.Generator, tuple[int, int]], Array]] = {
-    "gaussian": _gaussian,
-    "uniform": _uniform,
-    "exponential": _exponential,
-    "two-point": _two_point,
-}
+# Beyond this many standard deviations from zero, rounding would itself change the variance of x or of sums of it.
+FARTHEST_MEAN: dict[DType, float] = {"float64": 1e9, "float32": 100}
 
 
 @dataclass(frozen=True)
@@ -53,10 +25,13 @@ class Equicorrelated:
         correlation: the paper's rho^x. Every value that a correlation matrix allows, negative ones included; at
             d = 1 there is no pair, and it has no effect.
         draw: the shape of the independent draws that are mixed into x.
+        freedom: the degrees of freedom of student-t draws, above 4; None for all others.
+        dtype: of x. float32 is several times faster.
 
     Raises:
         ValueError: if d is no whole number >= 1; if v <= 0; if rho lies outside [-1/(d-1), 1]; if a number is not
-            finite; if |c| > 1e9 sqrt(v), where doubles no longer resolve x; or if the draw is unknown.
+            finite; if |c| > 1e9 sqrt(v), or 100 sqrt(v) in float32, where x is no longer resolved; or if draw, freedom
+            and dtype do not fit.
     """
 
     d: int
@@ -64,39 +39,59 @@ class Equicorrelated:
     variance: float
     correlation: float
     draw: Draw = "gaussian"
+    freedom: float | None = None
+    dtype: DType = "float64"
 
     def __post_init__(self) -> None:
-        whole("d", self.d, at_least=1)
-        mean, variance = finite("mean c", self.mean), finite("variance v", self.variance)
-        if variance <= 0:
-            raise refusal("variance v", self.variance, "must be > 0")
-        if abs(mean) > FARTHEST_MEAN * math.sqrt(variance):
-            raise refusal("mean c", self.mean, f"must lie within {FARTHEST_MEAN:g} standard deviations of 0")
-        lowest = -1 / (self.d - 1) if self.d > 1 else -1.0
-        if not lowest <= finite("correlation rho", self.correlation) <= 1:
-            rule = f"must lie in -1/(d-1) <= rho <= 1, which starts at {lowest:.6g} for d = {self.d}"
-            raise refusal("correlation rho", self.correlation, rule)
-        if self.draw not in get_args(Draw):
-            raise refusal("draw", self.draw, f"must be one of {', '.join(get_args(Draw))}")
+        check_draw(self.draw, self.freedom, self.dtype)
+        check_moments("d", self.d, self.mean, self.variance, self.correlation, self.dtype)
 
     def sample(self, n: int, rng: np.random.Generator) -> Array:
         """Draw `n` independent samples, x: (n, d).
 
-        Independent standardised z_i are split into their mean over i and the rest, which are uncorrelated and span
-        the two eigenspaces of the correlation matrix; each is scaled by the root of its eigenvalue:
-        x = c + sqrt(v) (sqrt(1 - rho) (z - zbar) + sqrt(1 + (d-1) rho) zbar).
-
         Raises:
             ValueError: if `n` is no whole number >= 1.
         """
-        x = _STANDARDISED[self.draw](rng, (whole("n", n, at_least=1), self.d))
-        rest = math.sqrt(self.variance * (1 - self.correlation))
-        # At rho = -1/(d-1), rounded to a double, the eigenvalue may come out at -1e-17 instead of 0.
-        common = math.sqrt(self.variance * max(0.0, 1 + (self.d - 1) * self.correlation))
-        offset = (common - rest) * x.mean(axis=1, keepdims=True) + self.mean
-        x *= rest
-        x += offset
-        return x
+        z = standardised(self.draw, self.freedom, self.dtype)(rng, (whole("n", n, at_least=1), self.d))
+        return mix(z, self.mean, self.variance, self.correlation)
+
+
+def check_moments(name: str, d: int, mean: float, variance: float, correlation: float, dtype: DType) -> None:  # noqa: PLR0913, PLR0917
+    """Refuse what no d inputs can have, or what `dtype` cannot hold; `name` is what the caller calls d.
+
+    Raises:
+        ValueError: as described at `Equicorrelated`.
+    """
+    whole(name, d, at_least=1)
+    if finite("variance v", variance) <= 0:
+        raise refusal("variance v", variance, "must be > 0")
+    if abs(finite("mean c", mean)) > FARTHEST_MEAN[dtype] * math.sqrt(variance):
+        raise refusal("mean c", mean, f"must lie within {FARTHEST_MEAN[dtype]:g} standard deviations of 0 in {dtype}")
+    lowest = -1 / (d - 1) if d > 1 else -1.0
+    if not lowest <= finite("correlation rho", correlation) <= 1:
+        rule = f"must lie in -1/({name}-1) <= rho <= 1, which starts at {lowest:.6g} for {name} = {d}"
+        raise refusal("correlation rho", correlation, rule)
+
+
+def smallest_dtype(mean: float, variance: float) -> DType:
+    """Pick float32 where it resolves inputs of this mean and variance, else float64."""
+    return "float32" if abs(mean) <= FARTHEST_MEAN["float32"] * math.sqrt(max(variance, 0.0)) else "float64"
+
+
+def mix(z: Array, mean: float, variance: float, correlation: float) -> Array:
+    """Turn z: (n, d, ...), uncorrelated along axis 1 with mean 0 and variance 1, into inputs with these moments.
+
+    In place: z is split into its mean over axis 1 and the rest, which are uncorrelated and span the two eigenspaces of
+    the correlation matrix; each is scaled by the root of its eigenvalue:
+    x = c + sqrt(v) (sqrt(1 - rho) (z - zbar) + sqrt(1 + (d-1) rho) zbar).
+    """
+    rest = math.sqrt(variance * (1 - correlation))
+    # At rho = -1/(d-1), rounded to a double, the eigenvalue may come out at -1e-17 instead of 0.
+    common = math.sqrt(variance * max(0.0, 1 + (z.shape[1] - 1) * correlation))
+    offset = (common - rest) * z.mean(axis=1, keepdims=True) + mean
+    z *= rest
+    z += offset
+    return z
 
 
 def weights_with_cos2(d: int, cos2: float, rng: np.random.Generator) -> Array:

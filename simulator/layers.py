@@ -30,7 +30,11 @@ class Linear:
             ValueError: if axis 1 of `x` does not match `weight`.
         """
         _require_units(x, self.weight.shape[1])
-        return np.moveaxis(np.tensordot(self.weight, x, axes=(1, 1)), 0, 1)
+        weight = self.weight.astype(x.dtype, copy=False)
+        if x.ndim == 2:
+            return x @ weight.T
+        n, _, h, w = x.shape
+        return (weight @ x.reshape(n, -1, h * w)).reshape(n, -1, h, w)
 
 
 class ReLU:
@@ -83,7 +87,7 @@ class BatchNorm:
         Raises:
             ValueError: if `x` has another shape, if m < 2, or if a unit is constant while eps = 0.
         """
-        mean, biased, m = self._statistics(x)
+        mean, biased, m = self.moments(x)
         self.batches += 1
         share = 1 / self.batches if self.momentum is None else self.momentum
         self.moving_mean = (1 - share) * self.moving_mean + share * mean
@@ -96,24 +100,38 @@ class BatchNorm:
         Raises:
             ValueError: if `x` has another shape, or if no training batch has been seen.
         """
-        _require_units(x, self.units)
+        self.require_units(x)
         if self.batches == 0:
             raise ValueError("moving statistics: empty, train on at least one batch before testing")
         return self._normalise(x, self.moving_mean, self.moving_var)
 
-    def _statistics(self, x: Array) -> tuple[Array, Array, int]:
-        _require_units(x, self.units)
+    def moments(self, x: Array) -> tuple[Array, Array, int]:
+        """Pool x: (n, units) or (n, units, h, w) over batch and positions.
+
+        Returns:
+            The mean: (units,) and BIASED variance: (units,), in doubles whatever x is, and m = n h w.
+
+        Raises:
+            ValueError: if `x` has another shape, or if m < 2.
+        """
+        self.require_units(x)
         m = x.size // self.units
         if m < 2:
             raise refusal("m", m, "a batch must have >= 2 values a unit, over batch and positions")
         pooled = (0, *range(2, x.ndim))
-        return x.mean(axis=pooled), x.var(axis=pooled), m
+        return x.mean(axis=pooled, dtype=np.float64), x.var(axis=pooled, dtype=np.float64), m
+
+    def require_units(self, x: Array) -> None:
+        """Raise a ValueError unless x is (n, units) or (n, units, h, w)."""
+        _require_units(x, self.units)
 
     def _normalise(self, x: Array, mean: Array, variance: Array) -> Array:
         if self.eps == 0 and not variance.all():
             raise refusal("eps", self.eps, f"must be > 0, since unit {int(variance.argmin())} is constant")
-        unit_axis = (-1, *(1,) * (x.ndim - 2))
-        return (x - mean.reshape(unit_axis)) / np.sqrt(variance.reshape(unit_axis) + self.eps)
+        per_unit = (-1, *(1,) * (x.ndim - 2))
+        y = x - mean.astype(x.dtype).reshape(per_unit)
+        y /= np.sqrt(variance + self.eps).astype(x.dtype).reshape(per_unit)
+        return y
 
 
 def _require_units(x: Array, units: int) -> None:

@@ -1,16 +1,21 @@
 """Stacks of layers: a training phase, a test phase, and what the variance of every BN's input did in between."""
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from queue import SimpleQueue
 from typing import TypeAlias
 
 import numpy as np
 
-from simulator.contracts import Array, Inputs, Noise, whole
+from simulator.contracts import Array, Inputs, refusal, whole
 from simulator.estimate import BatchMeans, Estimate
-from simulator.layers import BatchNorm
+from simulator.parallel import cores, in_order
+from simulator.phases import DryRun, Layer, Testing, Training, norms
 
-Layer: TypeAlias = BatchNorm | Noise | Callable[[Array], Array]
+# Bytes. What the activations of all threads may take together, and what inputs one replica keeps for its next pass.
+MEMORY, KEPT = 100e6, 8e6
 
 
 @dataclass(frozen=True)
@@ -20,7 +25,7 @@ class Reading:
     Each number is a mean over the BN's units first, and then over replicas.
 
     Attributes:
-        layer: the BN's place in the stack, from 0.
+        bn: the BN's number in the stack, in order of execution, from 1.
         moving_mean: the moving average of the batch means at the end of training.
         moving_var: the moving average of the UNBIASED batch variances at the end of training.
         real_mean: the mean of the batch means in the test phase.
@@ -28,18 +33,28 @@ class Reading:
         shift: real_var / moving_var, the one mean over the other.
     """
 
-    layer: int
+    bn: int
     moving_mean: Estimate
     moving_var: Estimate
     real_mean: Estimate
     real_var: Estimate
     shift: Estimate
 
+    @property
+    def shift_ratio(self) -> Estimate:
+        """max(r, 1/r) of the shift r (Section 4). Where the shift is 1 within its error, the max lifts it above 1."""
+        r = self.shift
+        return r if r.value >= 1 else Estimate(1 / r.value, r.stderr / r.value**2, r.n)
+
+
+Progress: TypeAlias = Callable[[tuple[Reading, ...]], None]
+
 
 class Stack:
     """Layers in a row, at least one of them a BatchNorm.
 
-    A layer is a BatchNorm, a noise (anything with `train` and `test`), or a function of x, the same in both phases.
+    A layer is a BatchNorm, a noise (anything with `train` and `test`), a Residual, or a function of x, the same in
+    both phases.
 
     Attributes:
         layers: in order, the first one sees the inputs.
@@ -50,32 +65,25 @@ class Stack:
 
     def __init__(self, layers: Sequence[Layer]) -> None:
         self.layers = tuple(layers)
-        self._norms = [layer for layer in self.layers if isinstance(layer, BatchNorm)]
+        self._norms = list(norms(self.layers))
         if not self._norms:
             raise ValueError("layers: must hold at least one BatchNorm")
         if len({id(norm) for norm in self._norms}) < len(self._norms):
             raise ValueError("layers: each BatchNorm must be an object of its own, since it keeps statistics")
 
-    def train(self, inputs: Inputs, rng: np.random.Generator, batches: int = 16, batch: int = 1024) -> None:
+    def train(
+        self, inputs: Inputs, rng: np.random.Generator, batches: int = 16, batch: int = 1024, epochs: int = 1
+    ) -> None:
         """Run the training phase from empty statistics: noise on, each BN normalising by its batch (Eqs. 2 and 3).
 
-        Generators of the same seed give the same moving statistics, bit for bit.
+        Every epoch sees the same inputs under fresh noise. Generators of the same seed give the same moving
+        statistics, bit for bit.
 
         Raises:
-            ValueError: if `batches` or `batch` is no whole number >= 1, or the inputs do not fit the layers.
+            ValueError: if a count is no whole number >= 1, or the inputs do not fit the layers.
         """
         data, noise = rng.spawn(2)
-        for norm in self._norms:
-            norm.reset()
-        for _ in range(whole("batches", batches, at_least=1)):
-            x = inputs.sample(whole("batch", batch, at_least=1), data)
-            for layer in self.layers:
-                if isinstance(layer, BatchNorm):
-                    x = layer.train(x)
-                elif callable(layer):
-                    x = layer(x)
-                else:
-                    x = layer.train(x, noise)
+        self._train(_Batches(inputs, data, batches, batch), noise, epochs)
 
     def test(
         self, inputs: Inputs, rng: np.random.Generator, batches: int = 16, batch: int = 1024
@@ -91,15 +99,9 @@ class Stack:
             ValueError: if `batches` or `batch` is no whole number >= 1, or there has been no training.
         """
         data, _ = rng.spawn(2)
-        totals = [np.zeros((2, norm.units)) for norm in self._norms]
-        for _ in range(whole("batches", batches, at_least=1)):
-            x = inputs.sample(whole("batch", batch, at_least=1), data)
-            for total, received in zip(totals, self._received_in_test(x), strict=True):
-                total[0] += received.mean(axis=0)
-                total[1] += received.var(axis=0, ddof=1)
-        return [(mean / batches, variance / batches) for mean, variance in totals]
+        return self._test(_Batches(inputs, data, batches, batch))
 
-    def measure(
+    def measure(  # noqa: PLR0913 (each argument is a part of the experiment)
         self,
         inputs: Inputs,
         rng: np.random.Generator,
@@ -107,6 +109,9 @@ class Stack:
         replicas: int = 64,
         batches: int = 16,
         batch: int = 1024,
+        epochs: int = 1,
+        threads: int | None = None,
+        progress: Progress | None = None,
     ) -> tuple[Reading, ...]:
         """Repeat training and test phase, each pair on the same fresh inputs, and read every BN.
 
@@ -122,28 +127,115 @@ class Stack:
         moving mean of the next BN. And 1 / moving_var has a mean above 1 / E[moving_var], by O(1/(m batches)) with
         the cumulative average, by O(momentum/m) with the exponential one.
 
+        Args:
+            inputs: samples x: (n, d) or (n, channels, h, w).
+            rng: seeds the replicas. The same seed gives the same bits on any number of threads.
+            replicas: how often the whole is repeated. Memory does not depend on it.
+            batches: training batches a replica and epoch, and test batches.
+            batch: samples a batch.
+            epochs: how often training sees the same inputs, each time under fresh noise.
+            threads: how many replicas run side by side; None for one a core. This object's own statistics stay empty.
+            progress: called after every replica from the second on, with the readings so far.
+
         Raises:
-            ValueError: if a count is no whole number >= 1 (2 for `replicas` and `batch`), or the inputs do not fit.
+            ValueError: if a count is no whole number >= 1 (2 for `replicas` and `batch`), if the inputs do not fit the
+                layers, or if the activations of such a batch would not fit the 100 MB that all threads share.
         """
         whole("batch", batch, at_least=2)
         samples = whole("batches", batches, at_least=1) * batch
-        names = ("moving_mean", "moving_var", "real_mean", "real_var")
-        stats = [BatchMeans(*names, samples_per_batch=samples) for _ in self._norms]
-        for _ in range(whole("replicas", replicas, at_least=2)):
-            seed = int(rng.integers(2**63))
-            self.train(inputs, np.random.default_rng(seed), batches, batch)
-            real = self.test(inputs, np.random.default_rng(seed), batches, batch)
-            for norm, (mean, variance), stat in zip(self._norms, real, stats, strict=True):
-                stat.add([[norm.moving_mean.mean(), norm.moving_var.mean(), mean.mean(), variance.mean()]])
-        places = [place for place, layer in enumerate(self.layers) if isinstance(layer, BatchNorm)]
-        return tuple(
-            Reading(place, *(stat.mean(name) for name in names), shift=stat.ratio("real_var", "moving_var"))
-            for place, stat in zip(places, stats, strict=True)
+        whole("epochs", epochs, at_least=1)
+        workers = cores(threads)
+        self._check_memory(inputs, batch, workers)
+        idle: SimpleQueue[Stack] = SimpleQueue()
+        for _ in range(workers):
+            idle.put(copy.deepcopy(self))
+
+        def replica(seed: int) -> Array:
+            stack = idle.get()
+            try:
+                return stack._replica(inputs, np.random.default_rng(seed), batches, batch, epochs)
+            finally:
+                idle.put(stack)
+
+        stats = [BatchMeans(*_NAMES, samples_per_batch=samples) for _ in self._norms]
+        seeds = (int(rng.integers(2**63)) for _ in range(whole("replicas", replicas, at_least=2)))
+        with closing(in_order(replica, seeds, workers)) as results:
+            for rows in results:
+                for stat, row in zip(stats, rows, strict=True):
+                    stat.add([row])
+                if progress is not None and stats[0].batches >= 2:
+                    progress(_readings(stats))
+        return _readings(stats)
+
+    def _replica(self, inputs: Inputs, rng: np.random.Generator, batches: int, batch: int, epochs: int) -> Array:
+        """Train and test once; (BNs, names) means over each BN's units."""
+        drawn, noise = rng.spawn(2)
+        data = _Batches(inputs, drawn, batches, batch)
+        self._train(data, noise, epochs)
+        real = self._test(data)
+        return np.array(
+            [
+                [norm.moving_mean.mean(), norm.moving_var.mean(), mean.mean(), variance.mean()]
+                for norm, (mean, variance) in zip(self._norms, real, strict=True)
+            ]
         )
 
-    def _received_in_test(self, x: Array) -> Iterator[Array]:
-        """Yield what each BN receives, its values: (m, units), pooled over batch and positions."""
-        for layer in self.layers:
-            if isinstance(layer, BatchNorm):
-                yield np.moveaxis(x, 1, -1).reshape(-1, layer.units)
-            x = layer(x) if callable(layer) else layer.test(x)
+    def _train(self, data: "_Batches", noise: np.random.Generator, epochs: int) -> None:
+        for norm in self._norms:
+            norm.reset()
+        phase = Training(noise)
+        for _ in range(whole("epochs", epochs, at_least=1)):
+            for x in data:
+                phase.run(self.layers, x)
+
+    def _test(self, data: "_Batches") -> list[tuple[Array, Array]]:
+        phase = Testing()
+        totals = [np.zeros((2, norm.units)) for norm in self._norms]
+        for x in data:
+            received = phase.run_batch(self.layers, x)
+            totals = [total + added for total, added in zip(totals, received, strict=True)]
+        return [(mean / len(data), variance / len(data)) for mean, variance in totals]
+
+    def _check_memory(self, inputs: Inputs, batch: int, workers: int) -> None:
+        """Refuse what does not fit, from the sizes that one sample takes; in training, twice those of a layer."""
+        x = inputs.sample(1, np.random.default_rng(0))
+        dry = DryRun()
+        dry.run(self.layers, x)
+        each = workers * 2 * max(dry.widest, 2 * x.size) * x.itemsize
+        if batch * each > MEMORY:
+            rule = f"would take {batch * each / 1e6:.0f} MB on {workers} threads, of {MEMORY / 1e6:.0f}"
+            raise refusal("batch", batch, f"{rule}; at most {int(MEMORY / each)} for this stack")
+
+
+class _Batches:
+    """The same batches of inputs on every pass: kept where that is little, else drawn again."""
+
+    def __init__(self, inputs: Inputs, rng: np.random.Generator, batches: int, batch: int) -> None:
+        self._inputs, self._rng = inputs, rng
+        self._sizes = [whole("batch", batch, at_least=1)] * whole("batches", batches, at_least=1)
+        self._kept: list[Array] = []
+
+    def __len__(self) -> int:
+        return len(self._sizes)
+
+    def __iter__(self) -> Iterator[Array]:
+        if self._kept:
+            yield from self._kept
+            return
+        rng, drawn = copy.deepcopy(self._rng), []
+        for size in self._sizes:
+            x = self._inputs.sample(size, rng)
+            if x.nbytes * len(self._sizes) <= KEPT:
+                drawn.append(x)
+            yield x
+        self._kept = drawn
+
+
+_NAMES = ("moving_mean", "moving_var", "real_mean", "real_var")
+
+
+def _readings(stats: Sequence[BatchMeans]) -> tuple[Reading, ...]:
+    return tuple(
+        Reading(bn, *(stat.mean(name) for name in _NAMES), shift=stat.ratio("real_var", "moving_var"))
+        for bn, stat in enumerate(stats, start=1)
+    )

@@ -18,7 +18,7 @@ def chain(depth: int, retain: float) -> Stack:
 
 def test_the_local_shifts_multiply_down_a_chain():
     readings = chain(3, 0.5).measure(STANDARD, np.random.default_rng(0))
-    assert [reading.layer for reading in readings] == [1, 3, 5]
+    assert [reading.bn for reading in readings] == [1, 2, 3]
     for depth, reading in enumerate(readings, start=1):
         # Each further BN adds up to 1/m to its moving variance: see Stack.measure.
         assert agrees(reading.shift, 0.5**depth, bias=depth * 0.5**depth / 1024)
@@ -128,7 +128,7 @@ NORM = BatchNorm(4)
         (lambda: chain(1, 0.5).train(STANDARD, np.random.default_rng(0), batch=1), "m = 1"),
         (lambda: chain(1, 0.5).measure(STANDARD, np.random.default_rng(0), replicas=1), "replicas = 1"),
         (lambda: chain(1, 0.5).measure(STANDARD, np.random.default_rng(0), batch=1), "batch = 1: must be"),
-        (lambda: Stack([BatchNorm(3)]).measure(STANDARD, np.random.default_rng(0)), r"x's shape = \(1024, 4\)"),
+        (lambda: Stack([BatchNorm(3)]).measure(STANDARD, np.random.default_rng(0)), r"x's shape = \(1, 4\)"),
     ],
 )
 def test_a_stack_that_makes_no_sense_is_refused(call, message: str):
