@@ -1,30 +1,27 @@
-"""Command line of the simulator: `python -m simulator run --case a --retain 0.5 --c 0 --v 1 --samples 1e6`."""
+"""Command line of the simulator: `python -m simulator run|measure|sweep|plot`, each with `--help`."""
 
 import contextlib
 import io
 import json
-import os
 import sys
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any
 
 import numpy as np
 import tyro
-from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TimeRemainingColumn
-from rich.progress import Task as ProgressTask
-from rich.table import Table
-from rich.text import Text
 
 from simulator.cases import Case, CaseResult, measure_case
+from simulator.commands import INTERRUPTED, Measure, Plot, SweepOver, few, generator
 from simulator.contracts import Array, Inputs, Noise, refusal
-from simulator.inputs import Draw, Equicorrelated, weights_with_cos2
+from simulator.draws import Draw
+from simulator.files import whole_file
+from simulator.inputs import Equicorrelated, weights_with_cos2
 from simulator.noise import Dropout, GaussianDropout, Uout
+from simulator.terminal import Bar, Flag, complain, one_line, say, show, silence_stdout, table
 
-BAD_INPUT, INTERRUPTED = 2, 130
+BAD_INPUT = 2
 
 
 @dataclass(frozen=True)
@@ -55,14 +52,50 @@ class Run:
     """case b: squared cosine of the angle between the weights and (1, ..., 1)"""
     draw: Draw = "gaussian"
     """shape of the draws that x is mixed from"""
+    freedom: float | None = None
+    """student-t draws: the degrees of freedom, above 4"""
     samples: float = 1e6
     """how many values of X, at least: a whole number, 1e6 will do"""
     seed: int = 0
     """same seed, same bits"""
-    json: tyro.conf.FlagCreatePairsOff[bool] = False
+    threads: int | None = None
+    """how many; one a core by default. The bits do not depend on it"""
+    json: Flag = False
     """print one JSON object and nothing else"""
     out: Path | None = None
     """file to write that JSON object to, whole or not at all"""
+
+    def __call__(self) -> int:
+        """Measure and show the result, or after Ctrl-C what there is of it; only a complete one goes to `out`."""
+        started = time.perf_counter()
+        with whole_file(self.out) as file:
+            samples = self.whole_samples()
+            result, complete = self.measured(samples)
+            if file is not None and complete:
+                file.write(self.as_json(result) + "\n")
+        self.report(result, time.perf_counter() - started, complete=complete)
+        return 0 if complete else complain(f"interrupted at n = {result.n} of {samples} samples", INTERRUPTED)
+
+    def measured(self, samples: int) -> tuple[CaseResult, bool]:
+        """Measure, and tell whether to the end."""
+        rng = generator(self.seed)
+        noise, threads = self.noise(), few(self.threads)
+        inputs, weights = self.inputs_and_weights(rng)
+        so_far: CaseResult | None = None
+        try:
+            with Bar(samples) as bar, np.errstate(over="raise", invalid="raise"):
+
+                def keep(result: CaseResult) -> None:
+                    nonlocal so_far
+                    so_far = result
+                    bar.show(result.n)
+
+                case = self.case
+                return measure_case(case, inputs, noise, weights, samples, rng, progress=keep, threads=threads), True
+        except KeyboardInterrupt:
+            if so_far is None:
+                raise KeyboardInterrupt("interrupted before there were 2 batches to estimate from") from None
+            return so_far, False
 
     def noise(self) -> Noise:
         """Build the one noise that was asked for."""
@@ -80,11 +113,11 @@ class Run:
             for name, value in of_case_b.items():
                 if value is not None:
                     raise refusal(name, value, "means nothing in case a, which has one input; leave it out")
-            return Equicorrelated(1, self.c, self.v, 0.0, self.draw), None
+            return Equicorrelated(1, self.c, self.v, 0.0, self.draw, self.freedom), None
         if self.rho is None or self.d is None or self.cos2 is None:
             missing = ", ".join(f"--{name}" for name, value in of_case_b.items() if value is None)
             raise ValueError(f"case = b: needs --rho, --d and --cos2, missing {missing}")
-        inputs = Equicorrelated(self.d, self.c, self.v, self.rho, self.draw)
+        inputs = Equicorrelated(self.d, self.c, self.v, self.rho, self.draw, self.freedom)
         return inputs, weights_with_cos2(self.d, self.cos2, rng)
 
     def whole_samples(self) -> int:
@@ -93,157 +126,74 @@ class Run:
             raise refusal("samples", self.samples, "must be a positive whole number")
         return int(self.samples)
 
-    def generator(self) -> np.random.Generator:
-        """Start the one source of randomness."""
-        if self.seed < 0:
-            raise refusal("seed", self.seed, "must be a whole number >= 0")
-        return np.random.default_rng(self.seed)
+    def as_json(self, result: CaseResult) -> str:
+        """Write the shift with its standard error, n, and both variances."""
+        shift = {"shift": result.shift.value, "stderr": result.shift.stderr, "n": result.n}
+        return json.dumps(shift | {"var_train": result.var_train.value, "var_test": result.var_test.value})
+
+    def report(self, result: CaseResult, seconds: float, *, complete: bool) -> None:
+        """Print the result on stdout, as JSON or as a table."""
+        if self.json:
+            say(self.as_json(result))
+            return
+        settings = ("retain", "beta", "sigma", "c", "v", "rho", "d", "cos2", "draw", "freedom", "seed")
+        told = ", ".join(f"{name} {getattr(self, name)}" for name in settings if getattr(self, name) is not None)
+        title = f"Case ({self.case}){'' if complete else ', INTERRUPTED'}"
+        caption = f"n = {result.n:,} samples in {seconds:.2f} s"
+        made = table(title, caption, ("variance of X", "estimate ± standard error"))
+        made.add_row("Var_Train", str(result.var_train))
+        made.add_row("Var_Test", str(result.var_test), end_section=True)
+        made.add_row("shift = Var_Test / Var_Train", str(result.shift), style="bold")
+        show(told, made)
+
+
+COMMANDS = {"run": Run, "measure": Measure, "sweep": SweepOver, "plot": Plot}
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line, and return its exit code."""
+    if sys.stdout is None:
+        return complain("stdout is closed: there is nowhere to print to", BAD_INPUT)
     try:
-        run = parse(arguments)
-        with whole_file(run.out) as file:
-            return simulate(run, file)
-    except KeyboardInterrupt:
-        return complain("interrupted before there were 2 batches to estimate from", INTERRUPTED)
+        return flushed(arguments)
+    except KeyboardInterrupt as stop:
+        return complain(str(stop) or "interrupted", INTERRUPTED)
+    except BrokenPipeError:  # the reader, say `head`, has seen enough
+        silence_stdout()
+        return 0
+    except OSError as error:
+        if error.filename is None:  # else it is not about stdout
+            silence_stdout()
+        message = f"{error.filename or 'stdout'}: {error.strerror}"
     except MemoryError:
-        return complain("d: too large for the memory of this machine", BAD_INPUT)
+        message = "d: too large for the memory of this machine"
     except ArithmeticError as error:
-        return complain(f"the numbers leave the range of doubles: {error}", BAD_INPUT)
-    except (OSError, ValueError) as error:
-        return complain(str(error), BAD_INPUT)
+        message = f"the numbers leave the range of doubles: {error}"
+    except ValueError as error:
+        message = str(error)
+    return complain(message, BAD_INPUT)
 
 
-def complain(message: str, code: int) -> int:
-    """Print one line on stderr."""
-    print("simulator:", " ".join(message.split()), file=sys.stderr)
-    return code
+def flushed(arguments: list[str] | None) -> int:
+    """Run a command, and make sure that what it printed has arrived."""
+    try:
+        return parse(arguments)()
+    finally:
+        sys.stdout.flush()
 
 
-def parse(arguments: list[str] | None) -> Run:
+def parse(arguments: list[str] | None) -> Any:
     """Read the command line; tyro's box of complaints becomes a one-line ValueError."""
     captured = io.StringIO()
     try:
         with contextlib.redirect_stderr(captured):
             return tyro.extras.subcommand_cli_from_dict(
-                {"run": Run}, prog="python -m simulator", args=arguments, config=(tyro.conf.DisallowNone,)
+                COMMANDS, prog="python -m simulator", args=arguments, config=(tyro.conf.DisallowNone,)
             )
     except SystemExit as stop:
         if not stop.code:  # --help
             raise
         raise ValueError(one_line(captured.getvalue())) from None
-
-
-def one_line(box: str) -> str:
-    """Condense a box to its title and what stands above its inner rule."""
-    title, *body = (line.strip("╭╮╰╯│─ ") for line in box.strip().splitlines())
-    told = body[: body.index("")] if "" in body else body
-    text = " ".join(told)
-    return text if text.startswith(title) else f"{title}: {text}"
-
-
-@contextlib.contextmanager
-def whole_file(path: Path | None) -> Iterator[TextIO | None]:
-    """Open a file beside `path`, which takes its place if all goes well and something was written; else it goes."""
-    if path is None:
-        yield None
-        return
-    path = path.resolve()
-    if path.exists() and not path.is_file():
-        raise refusal("out", path, "exists, and is not a file")
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        opened = unfinished.open("w")
-    except OSError as error:
-        raise refusal("out", path, f"cannot be written: {error.strerror}") from error
-    try:
-        with opened as file:
-            yield file
-            written = file.tell() > 0
-        if written:
-            unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
-def simulate(run: Run, file: TextIO | None) -> int:
-    """Measure, and show the result, or after Ctrl-C what there is of it; only a complete one goes to `file`."""
-    rng = run.generator()
-    noise, samples = run.noise(), run.whole_samples()
-    inputs, weights = run.inputs_and_weights(rng)
-    so_far: CaseResult | None = None
-    started = time.perf_counter()
-    try:
-        with progress_bar(samples) as bar, np.errstate(over="raise", invalid="raise"):
-
-            def show(result: CaseResult) -> None:
-                nonlocal so_far
-                so_far = result
-                bar.update(bar.task_ids[0], completed=result.n)
-
-            result = measure_case(run.case, inputs, noise, weights, samples, rng, progress=show)
-    except KeyboardInterrupt:
-        if so_far is None:
-            raise
-        report(run, so_far, time.perf_counter() - started, interrupted=True)
-        return complain(f"interrupted at n = {so_far.n} of {samples} samples", INTERRUPTED)
-    report(run, result, time.perf_counter() - started)
-    if file is not None:
-        file.write(as_json(result) + "\n")
-    return 0
-
-
-class Rate(ProgressColumn):
-    """Samples a second."""
-
-    def render(self, task: ProgressTask) -> Text:
-        """Show a dash until there is a rate."""
-        return Text(f"{task.speed:,.0f} samples/s" if task.speed else "-", style="cyan")
-
-
-def progress_bar(samples: int) -> Progress:
-    """Draw on stderr, and only if that is a terminal."""
-    console = Console(stderr=True)
-    columns = (BarColumn(), TaskProgressColumn(), Rate(), TimeRemainingColumn())
-    bar = Progress(*columns, console=console, transient=True, disable=not console.is_terminal)
-    bar.add_task("sampling", total=samples)
-    return bar
-
-
-def as_json(result: CaseResult) -> str:
-    """Write the shift with its standard error, n, and both variances."""
-    return json.dumps(
-        {
-            "shift": result.shift.value,
-            "stderr": result.shift.stderr,
-            "n": result.n,
-            "var_train": result.var_train.value,
-            "var_test": result.var_test.value,
-        }
-    )
-
-
-def report(run: Run, result: CaseResult, seconds: float, *, interrupted: bool = False) -> None:
-    """Print the result on stdout, as JSON or as a table."""
-    if run.json:
-        print(as_json(result), flush=True)
-        return
-    settings = ("retain", "beta", "sigma", "c", "v", "rho", "d", "cos2", "draw", "seed")
-    shown = ", ".join(f"{name} {getattr(run, name)}" for name in settings if getattr(run, name) is not None)
-    table = Table(
-        title=f"Case ({run.case}){', INTERRUPTED' if interrupted else ''}",
-        caption=f"n = {result.n:,} samples in {seconds:.2f} s",
-    )
-    table.add_column("variance of X")
-    table.add_column("estimate ± standard error", justify="right")
-    table.add_row("Var_Train", str(result.var_train))
-    table.add_row("Var_Test", str(result.var_test), end_section=True)
-    table.add_row("shift = Var_Test / Var_Train", str(result.shift), style="bold")
-    console = Console()
-    console.print(shown, style="dim", highlight=False)
-    console.print(table)
 
 
 if __name__ == "__main__":

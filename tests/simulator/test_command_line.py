@@ -65,6 +65,14 @@ def test_the_same_seed_prints_the_same_bits(capsys: pytest.CaptureFixture[str]):
     assert run("1") != run("2")
 
 
+def test_run_gives_the_same_bits_on_any_number_of_threads(capsys: pytest.CaptureFixture[str]):
+    shown = []
+    for threads in "13":
+        assert main(["run", *CASE_B, "--samples", "3e5", "--json", "--threads", threads]) == 0
+        shown.append(capsys.readouterr().out)
+    assert shown[0] == shown[1]
+
+
 def test_help_works(capsys: pytest.CaptureFixture[str]):
     with pytest.raises(SystemExit) as stop:
         main(["run", "--help"])
@@ -109,6 +117,9 @@ BAD = {
     "samples inf": (["run", *CASE_A, *HALF, "--samples", "inf"], "samples = inf"),
     "seed -1": (["run", *CASE_A, *HALF, "--seed", "-1"], "seed = -1: must be a whole number >= 0"),
     "seed 1.5": (["run", *CASE_A, *HALF, "--seed", "1.5"], "--seed"),
+    "threads 0": (["run", *CASE_A, *HALF, "--threads", "0"], "threads = 0: must be a whole number >= 1"),
+    "freedom": (["run", *CASE_A, *HALF, "--freedom", "5"], "freedom = 5.0: means nothing"),
+    "out of a long name": (["run", *CASE_A, *HALF, "--out", "x" * 300], "simulator: out = "),
     "out nowhere": (["run", *CASE_A, *HALF, "--samples", "1e15", "--out", "/no/such/x"], "out = /no/such/x: cannot"),
     "out a folder": (["run", *CASE_A, *HALF, "--samples", "1e15", "--out", "/"], "out = /: exists, and is not"),
     "out a device": (["run", *CASE_A, *HALF, "--samples", "1e15", "--out", "/dev/null"], "out = /dev/null: exists"),
@@ -184,3 +195,24 @@ def test_ctrl_c_before_two_batches_is_one_line(monkeypatch: pytest.MonkeyPatch, 
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err == "simulator: interrupted before there were 2 batches to estimate from\n"
+
+
+@pytest.mark.parametrize("where", [">&-", "> /dev/full"])
+@pytest.mark.parametrize("arguments", [["run", *CASE_A, *HALF, "--samples", "1000"], ["--help"]], ids=" ".join)
+def test_a_stdout_that_takes_nothing_is_told_in_one_line(where: str, arguments: list[str]):
+    command = [sys.executable, "-m", "simulator", *arguments]
+    shell = ["sh", "-c", f'exec "$@" {where}', "sh", *command]
+    done = subprocess.run(shell, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr in {
+        "simulator: stdout is closed: there is nowhere to print to\n",
+        "simulator: stdout: No space left on device\n",
+    }
+
+
+def test_a_result_is_in_its_file_even_if_stdout_takes_nothing(tmp_path: Path):
+    file = tmp_path / "result.json"
+    command = [sys.executable, "-m", "simulator", "run", *CASE_A, *HALF, "--samples", "1000", "--out", str(file)]
+    with Path("/dev/full").open("w") as full:
+        assert subprocess.run(command, stdout=full, stderr=subprocess.PIPE, timeout=60, check=False).returncode == 2
+    assert json.loads(file.read_text())["n"] == 1000

@@ -1,0 +1,175 @@
+"""Experiments described by data, a dict or the same as TOML: inputs, a stack of layers, and how to measure it."""
+
+import math
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, fields
+from typing import Any, TypeAlias, cast, get_args
+
+import numpy as np
+
+from simulator.contracts import refusal
+from simulator.draws import Draw, DType
+from simulator.fields import Reader, Table, choice, count, named, number, pair, shown
+from simulator.inputs import FARTHEST_MEAN, Equicorrelated
+from simulator.maps import FeatureMaps
+from simulator.parallel import cores
+from simulator.plan import Plan
+from simulator.stack import Reading, Stack
+
+Described: TypeAlias = Equicorrelated | FeatureMaps
+Fed: TypeAlias = tuple[Described, tuple[int, ...]]  # with the shape of one sample
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """The keywords of `Stack.measure`, and the seed of everything that is drawn."""
+
+    replicas: int = 64
+    batches: int = 16
+    batch: int = 1024
+    epochs: int = 1
+    seed: int = 0
+
+    @property
+    def samples(self) -> int:
+        """How many samples of the inputs are measured in all."""
+        return self.replicas * self.batches * self.batch
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A stack, what it is fed, and how it is measured.
+
+    Attributes:
+        inputs: samples x: (n, d) or (n, channels, h, w), in single precision unless their mean asks for double.
+        plan: the layers, whose weights depend on the seed and on nothing else.
+        measuring: how much is measured.
+    """
+
+    inputs: Described
+    plan: Plan
+    measuring: Measuring
+
+    def stack(self) -> Stack:
+        """Build the layers, with fresh Batch Normalizations and the weights of the seed."""
+        return Stack(self.plan.layers(self.measuring.seed))
+
+    @property
+    def memory(self) -> int:
+        """Bytes that the largest layer takes for a batch, which compares experiments."""
+        return self.measuring.batch * self.plan.widest * np.dtype(self.inputs.dtype).itemsize
+
+    def require_memory(self, threads: int | None) -> None:
+        """Refuse what `measure` would refuse, without measuring.
+
+        Raises:
+            ValueError: if a batch is too large for the memory that so many threads share; for None, that one has.
+        """
+        self.stack()._check_memory(self.inputs, self.measuring.batch, cores(1 if threads is None else threads))
+
+    def measure(
+        self,
+        *,
+        entropy: int | None = None,
+        threads: int | None = None,
+        progress: Callable[[tuple[Reading, ...]], None] | None = None,
+    ) -> tuple[Reading, ...]:
+        """Measure every BN of the stack, in order of execution.
+
+        Args:
+            entropy: seeds inputs and noise instead of the seed, which keeps the weights.
+            threads: how many; by default all cores, or as many as have the memory. The result does not depend on it.
+            progress: called with the readings so far.
+
+        Raises:
+            ValueError: as `Stack.measure` does, or if a number overflows.
+        """
+        told = self.measuring
+        # A spawn key no weights have, so that the inputs are not drawn from the numbers that the weights are.
+        seeds = np.random.SeedSequence(told.seed if entropy is None else entropy, spawn_key=(0,))
+        keywords = {name: value for name, value in asdict(told).items() if name != "seed"}
+        stack = self.stack()
+        workers = self._workers(stack) if threads is None else threads
+        try:
+            with np.errstate(over="raise", invalid="raise"):
+                return stack.measure(
+                    self.inputs, np.random.default_rng(seeds), **keywords, threads=workers, progress=progress
+                )
+        except ArithmeticError as error:
+            raise ValueError(f"the numbers leave the range of their type: {error}") from error
+
+    def _workers(self, stack: Stack) -> int:
+        """Count the threads that have the memory, up to one a core."""
+        for workers in range(cores(None), 1, -1):
+            with suppress(ValueError):
+                stack._check_memory(self.inputs, self.measuring.batch, workers)
+                return workers
+        return 1
+
+
+def described(description: Mapping[str, object]) -> Experiment:
+    """Read an experiment: `inputs`, `layers` and, if there, `measure`, as the README lists them.
+
+    Shapes flow through the layers, so that no layer's number of inputs is written down. Nothing large is allocated.
+
+    Raises:
+        ValueError: for whatever is not in order: its place, such as `layers[2].retain`, its value, what is allowed.
+    """
+    top = Table("", description)
+    for key in ("grid", "draws"):
+        if key in top.values:
+            raise ValueError(f"{key}: makes this the description of a sweep, not of one experiment")
+    for place, name in named("", description):
+        raise refusal(place, shown(f"${name}"), "stands for a key of a grid, which only a sweep has")
+    top.require_known("inputs", "layers", "measure")
+    inputs, shape = top.get("inputs", _inputs)
+    plan = top.get("layers", lambda place, value: Plan.read(place, value, shape))
+    return Experiment(inputs, plan, top.get_or("measure", _measuring, Measuring()))
+
+
+def _inputs(place: str, value: object) -> Fed:
+    table = Table(place, cast("Mapping[str, object]", value))
+    return KINDS[table.get("kind", choice(*KINDS))](table)
+
+
+def _units(table: Table) -> Fed:
+    table.require_known("kind", "d", *COMMON)
+    d = table.get("d", count(1))
+    with table.placed():
+        return Equicorrelated(d, **_common(table)), (d,)
+
+
+def _maps(table: Table) -> Fed:
+    table.require_known("kind", "channels", "size", "spatial", *COMMON)
+    channels, size = table.get("channels", count(1)), table.get("size", pair(1))
+    spatial = table.get_or("spatial", number, 0.0)
+    with table.placed():
+        return FeatureMaps(channels, size, spatial=spatial, **_common(table)), (channels, *size)
+
+
+KINDS: dict[str, Callable[[Table], Fed]] = {"units": _units, "maps": _maps}
+COMMON = ("mean", "variance", "correlation", "draw", "freedom")
+
+
+def _common(table: Table) -> dict[str, Any]:
+    mean, variance = table.get("mean", number), table.get("variance", number)
+    far = abs(mean) > FARTHEST_MEAN["float32"] * math.sqrt(max(0, variance))
+    dtype: DType = "float64" if far else "float32"
+    return {
+        "mean": mean,
+        "variance": variance,
+        "correlation": table.get_or("correlation", number, 0.0),
+        "draw": table.get_or("draw", choice(*get_args(Draw)), "gaussian"),
+        "freedom": table.get_or("freedom", number, None),
+        "dtype": dtype,
+    }
+
+
+def _measuring(place: str, value: object) -> Measuring:
+    table = Table(place, cast("Mapping[str, object]", value))
+    lowest = {"replicas": 2, "batches": 1, "batch": 2, "epochs": 1, "seed": 0}
+    table.require_known(*lowest)
+    readers: dict[str, Reader[int]] = {key: count(at_least) for key, at_least in lowest.items()}
+    defaults = {field.name: field.default for field in fields(Measuring)}
+    return Measuring(**{key: table.get_or(key, reader, defaults[key]) for key, reader in readers.items()})

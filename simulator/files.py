@@ -1,0 +1,139 @@
+"""Files that are read whole, and written whole or not at all."""
+
+import contextlib
+import os
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TextIO
+
+from simulator.contracts import refusal
+
+if sys.platform != "win32":
+    import fcntl
+
+LARGEST_TOML = 2**20
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file of up to 1 MB, pipes included.
+
+    Raises:
+        ValueError: if it cannot be read, is larger, or is no TOML; without the path.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(LARGEST_TOML + 1)
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from error
+    if len(content) > LARGEST_TOML:
+        raise ValueError(f"is larger than {LARGEST_TOML} bytes, which no description is")
+    try:
+        return tomllib.loads(content.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise ValueError(f"is not UTF-8: {error.reason} at byte {error.start}") from None
+    except RecursionError:
+        raise ValueError("is nested too deeply") from None
+    except ValueError as error:  # numbers with thousands of digits too, which are no TOMLDecodeError
+        raise ValueError(f"is no TOML: {error}") from None
+
+
+def output(path: Path) -> Path:
+    """Find the file that a path means, and refuse what cannot become one.
+
+    Raises:
+        ValueError: if something else than a file is there, or it cannot be found out.
+    """
+    try:
+        resolved = path.resolve()
+        taken = resolved.exists() and not resolved.is_file()
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    except RuntimeError:
+        raise refusal("out", path, "is a link that leads to itself") from None
+    if taken:
+        raise refusal("out", resolved, "exists, and is not a file")
+    return resolved
+
+
+@contextlib.contextmanager
+def whole_file(path: Path | None) -> Iterator[TextIO | None]:
+    """Open a file beside `path`, which takes its place if all goes well and something was written; else it goes.
+
+    Raises:
+        ValueError: if it cannot be written, for which any OSError is taken.
+    """
+    if path is None:
+        yield None
+        return
+    path = output(path)
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        opened = unfinished.open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    try:
+        with opened as file:
+            yield file
+            written = file.tell() > 0
+        if written:
+            unfinished.replace(path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def replace(path: Path, text: str) -> None:
+    """Put a text in a file's place, at one stroke. Two writers at once would be in each other's way.
+
+    Raises:
+        ValueError: if it cannot be written; the file then stays as it was.
+    """
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        unfinished.write_text(text, encoding="utf-8", newline="")
+        unfinished.replace(path)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def sole_writer(path: Path) -> Iterator[None]:
+    """Keep others out, by a locked file beside `path`; the lock of a process that was killed is gone with it.
+
+    Raises:
+        ValueError: if another process has it, or nothing can be written there.
+    """
+    lock = path.with_name(f".{path.name}.lock")
+    try:
+        descriptor = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise _unwritable(path, error) from error
+    try:
+        if not _locked(descriptor, lock):
+            raise refusal("out", path, "another sweep is writing it")
+        try:
+            yield
+        finally:
+            lock.unlink(missing_ok=True)
+    finally:
+        os.close(descriptor)
+
+
+def _locked(descriptor: int, lock: Path) -> bool:
+    if sys.platform == "win32":
+        return True  # no such locks there
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        # Whoever had it may have removed it since it was opened: what is locked now must be what others will find.
+        return os.path.samestat(os.fstat(descriptor), lock.stat())
+    except OSError:
+        return False
+
+
+def _unwritable(path: Path, error: OSError) -> ValueError:
+    return refusal("out", path, f"cannot be written: {error.strerror}")

@@ -1,0 +1,187 @@
+"""Sweeps: an experiment at every point of a grid, into a CSV that is whole at every moment and can be gone on with."""
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TypeAlias
+
+from simulator.description import Experiment, described
+from simulator.fields import shown
+from simulator.files import output, replace, sole_writer
+from simulator.grid import Grid, Scalar, Setting, digest, read_grid
+from simulator.results import cells, columns, lines, read_rows
+
+# Seconds between two saves: what a power cut costs at most, besides the point that was being measured.
+SAVE_EVERY = 2.0
+
+
+@dataclass(frozen=True)
+class Done:
+    """How far a sweep is.
+
+    Attributes:
+        points: how many points are measured.
+        samples: how many samples of the inputs, those of the point in hand included.
+    """
+
+    points: int
+    samples: int
+
+
+Progress: TypeAlias = Callable[[Done], None]
+
+
+class Sweep:
+    """A description with a grid, checked at all of its points.
+
+    Attributes:
+        grid: the points.
+        samples: how many samples of the inputs the whole sweep takes.
+
+    Raises:
+        ValueError: if anything is not in order, at any point: the place, the value, what is allowed, the point.
+    """
+
+    def __init__(self, description: Mapping[str, object]) -> None:
+        self.grid = read_grid(description)
+        self._samples: dict[Setting, int] = {}
+        self._norms: dict[Setting, int] = {}
+        self._largest, memory = self.grid.settings[0], 0
+        for setting in self.grid.settings:
+            experiment = self._experiment(setting)
+            self._samples[setting] = experiment.measuring.samples
+            self._norms[setting] = experiment.plan.norms
+            if experiment.memory > memory:
+                self._largest, memory = setting, experiment.memory
+        self.samples = sum(self._samples.values())
+
+    def run(
+        self,
+        path: Path,
+        *,
+        threads: int | None = None,
+        progress: Progress | None = None,
+        save_every: float = SAVE_EVERY,
+    ) -> int:
+        """Measure the points that a file does not hold yet, in order, and save them in it.
+
+        At every moment the file holds whole points, in order. Interrupted anywhere, even by the kill of the process,
+        it can be gone on with, and ends with the bytes of a run that never stopped. A point's numbers depend on its
+        setting and on measure.seed, and neither on the other points nor on the threads.
+
+        Args:
+            path: the CSV. One that is there must be of this experiment, and hold only points of this grid.
+            threads: as for `Stack.measure`.
+            progress: called at the start, and after every replica.
+            save_every: seconds between two saves.
+
+        Returns:
+            How many points were missing.
+
+        Raises:
+            ValueError: if the file is anything else, and then it stays as it is; if another sweep is writing it; if
+                it cannot be written; or if a point cannot be measured.
+        """
+        path = output(path)
+        with sole_writer(path):
+            found = self._found(path)
+            with _at(self.grid, self._largest):
+                self._experiment(self._largest).require_memory(threads)
+            before = len(found)
+            try:
+                self._measure_missing(found, path, threads, progress or (lambda _done: None), save_every)
+            finally:
+                self._save(found, path)
+        return len(found) - before
+
+    def _measure_missing(
+        self, found: dict[Setting, str], path: Path, threads: int | None, progress: Progress, save_every: float
+    ) -> None:
+        saved = -math.inf
+        done = Done(len(found), sum(self._samples[setting] for setting in found))
+        progress(done)
+        for setting in self.grid.settings:
+            if setting in found:
+                continue
+            found[setting] = self._measure(setting, threads, partial(_tell, progress, done))
+            done = Done(done.points + 1, done.samples + self._samples[setting])
+            progress(done)
+            if time.monotonic() - saved >= save_every:
+                self._save(found, path)
+                saved = time.monotonic()
+
+    def _experiment(self, setting: Setting) -> Experiment:
+        with _at(self.grid, setting):
+            return described(self.grid.description(setting))
+
+    def _measure(self, setting: Setting, threads: int | None, progress: Callable[[int], None]) -> str:
+        experiment = self._experiment(setting)
+        named = dict(zip(self.grid.keys, setting, strict=True))
+        entropy = int(digest("point", experiment.measuring.seed, named), 16)
+        with _at(self.grid, setting):
+            readings = experiment.measure(
+                entropy=entropy, threads=threads, progress=lambda so_far: progress(so_far[0].shift.n)
+            )
+            return self._lines(setting, [cells(reading) for reading in readings])
+
+    def _found(self, path: Path) -> dict[Setting, str]:
+        """Read the points that the file holds, each as its lines."""
+        try:
+            rows = read_rows(path, self.grid.keys, self.grid.experiment())
+            return {setting: self._lines(setting, there) for setting, there in self._by_setting(rows).items()}
+        except ValueError as error:
+            raise ValueError(f"out = {path}: {error}") from None
+        except OSError as error:
+            raise ValueError(f"out = {path}: cannot be read: {error.strerror}") from error
+
+    def _by_setting(self, rows: list[tuple[list[str], list[str]]]) -> dict[Setting, list[list[str]]]:
+        known = {setting: setting for setting in self.grid.settings}
+        points: dict[Setting, list[list[str]]] = {}
+        for texts, measured in rows:
+            columns_read = zip(self.grid.keys, texts, self.grid.settings[0], strict=True)
+            setting = known.get(tuple(_value(key, text, example) for key, text, example in columns_read))
+            if setting is None:
+                there = ", ".join(f"{key} = {text}" for key, text in zip(self.grid.keys, texts, strict=True))
+                raise ValueError(f"holds a point that this sweep does not: {there}")
+            points.setdefault(setting, []).append(measured)
+        for setting, there in points.items():
+            if [row[0] for row in there] != [str(bn) for bn in range(1, self._norms[setting] + 1)]:
+                rule = f"each bn from 1 to {self._norms[setting]} must stand there once, in order"
+                raise ValueError(f"holds a point that is not whole: {self.grid.told(setting)}: {rule}")
+        return points
+
+    def _lines(self, setting: Setting, measured: list[list[str]]) -> str:
+        before = [self.grid.experiment(), *(value if isinstance(value, str) else repr(value) for value in setting)]
+        return lines([*before, *row] for row in measured)
+
+    def _save(self, found: Mapping[Setting, str], path: Path) -> None:
+        if found:
+            points = (found[setting] for setting in self.grid.settings if setting in found)
+            replace(path, "".join([lines([columns(self.grid.keys)]), *points]))
+
+
+def _tell(progress: Progress, done: Done, in_hand: int) -> None:
+    progress(Done(done.points, done.samples + in_hand))
+
+
+def _value(key: str, text: str, example: Scalar) -> Scalar:
+    """Read a setting's value, of the type that its column has."""
+    if isinstance(example, str):
+        return text
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{key} = {shown(text)}: must be a number, as in this sweep") from None
+
+
+@contextmanager
+def _at(grid: Grid, setting: Setting) -> Iterator[None]:
+    """Add to a refusal which point it is about."""
+    try:
+        yield
+    except ValueError as error:
+        raise ValueError(f"{error} (at {grid.told(setting)})") from None
