@@ -17,7 +17,7 @@ from simulator.commands import INTERRUPTED, Measure, Plot, SweepOver, few, gener
 from simulator.contracts import Array, Inputs, Noise, refusal
 from simulator.draws import Draw
 from simulator.files import whole_file
-from simulator.inputs import Equicorrelated, weights_with_cos2
+from simulator.inputs import Equicorrelated, smallest_dtype, weights_with_cos2
 from simulator.noise import Dropout, GaussianDropout, Uout
 from simulator.terminal import Bar, Flag, complain, one_line, say, show, silence_stdout, table
 
@@ -109,15 +109,16 @@ class Run:
     def inputs_and_weights(self, rng: np.random.Generator) -> tuple[Inputs, Array | None]:
         """Build x, and w: (d,) in case b."""
         of_case_b = {"rho": self.rho, "d": self.d, "cos2": self.cos2}
+        dtype = smallest_dtype(self.c, self.v)
         if self.case == "a":
             for name, value in of_case_b.items():
                 if value is not None:
                     raise refusal(name, value, "means nothing in case a, which has one input; leave it out")
-            return Equicorrelated(1, self.c, self.v, 0.0, self.draw, self.freedom), None
+            return Equicorrelated(1, self.c, self.v, 0.0, self.draw, self.freedom, dtype), None
         if self.rho is None or self.d is None or self.cos2 is None:
             missing = ", ".join(f"--{name}" for name, value in of_case_b.items() if value is None)
             raise ValueError(f"case = b: needs --rho, --d and --cos2, missing {missing}")
-        inputs = Equicorrelated(self.d, self.c, self.v, self.rho, self.draw, self.freedom)
+        inputs = Equicorrelated(self.d, self.c, self.v, self.rho, self.draw, self.freedom, dtype)
         return inputs, weights_with_cos2(self.d, self.cos2, rng)
 
     def whole_samples(self) -> int:

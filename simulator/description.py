@@ -1,19 +1,16 @@
 """Experiments described by data, a dict or the same as TOML: inputs, a stack of layers, and how to measure it."""
 
-import math
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeAlias, cast, get_args
 
 import numpy as np
 
 from simulator.contracts import refusal
-from simulator.draws import Draw, DType
+from simulator.draws import Draw
 from simulator.fields import Reader, Table, choice, count, named, number, pair, shown
-from simulator.inputs import FARTHEST_MEAN, Equicorrelated
+from simulator.inputs import Equicorrelated, smallest_dtype
 from simulator.maps import FeatureMaps
-from simulator.parallel import cores
 from simulator.plan import Plan
 from simulator.stack import Reading, Stack
 
@@ -64,9 +61,9 @@ class Experiment:
         """Refuse what `measure` would refuse, without measuring.
 
         Raises:
-            ValueError: if a batch is too large for the memory that so many threads share; for None, that one has.
+            ValueError: as `Stack.workers` does.
         """
-        self.stack()._check_memory(self.inputs, self.measuring.batch, cores(1 if threads is None else threads))
+        self.stack().workers(self.inputs, self.measuring.batch, threads)
 
     def measure(
         self,
@@ -79,7 +76,7 @@ class Experiment:
 
         Args:
             entropy: seeds inputs and noise instead of the seed, which keeps the weights.
-            threads: how many; by default all cores, or as many as have the memory. The result does not depend on it.
+            threads: as for `Stack.measure`.
             progress: called with the readings so far.
 
         Raises:
@@ -89,23 +86,12 @@ class Experiment:
         # A spawn key no weights have, so that the inputs are not drawn from the numbers that the weights are.
         seeds = np.random.SeedSequence(told.seed if entropy is None else entropy, spawn_key=(0,))
         keywords = {name: value for name, value in asdict(told).items() if name != "seed"}
-        stack = self.stack()
-        workers = self._workers(stack) if threads is None else threads
+        rng = np.random.default_rng(seeds)
         try:
             with np.errstate(over="raise", invalid="raise"):
-                return stack.measure(
-                    self.inputs, np.random.default_rng(seeds), **keywords, threads=workers, progress=progress
-                )
+                return self.stack().measure(self.inputs, rng, **keywords, threads=threads, progress=progress)
         except ArithmeticError as error:
             raise ValueError(f"the numbers leave the range of their type: {error}") from error
-
-    def _workers(self, stack: Stack) -> int:
-        """Count the threads that have the memory, up to one a core."""
-        for workers in range(cores(None), 1, -1):
-            with suppress(ValueError):
-                stack._check_memory(self.inputs, self.measuring.batch, workers)
-                return workers
-        return 1
 
 
 def described(description: Mapping[str, object]) -> Experiment:
@@ -154,15 +140,13 @@ COMMON = ("mean", "variance", "correlation", "draw", "freedom")
 
 def _common(table: Table) -> dict[str, Any]:
     mean, variance = table.get("mean", number), table.get("variance", number)
-    far = abs(mean) > FARTHEST_MEAN["float32"] * math.sqrt(max(0, variance))
-    dtype: DType = "float64" if far else "float32"
     return {
         "mean": mean,
         "variance": variance,
         "correlation": table.get_or("correlation", number, 0.0),
         "draw": table.get_or("draw", choice(*get_args(Draw)), "gaussian"),
         "freedom": table.get_or("freedom", number, None),
-        "dtype": dtype,
+        "dtype": smallest_dtype(mean, variance),
     }
 
 

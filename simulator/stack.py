@@ -42,8 +42,14 @@ class Reading:
 
     @property
     def shift_ratio(self) -> Estimate:
-        """max(r, 1/r) of the shift r (Section 4). Where the shift is 1 within its error, the max lifts it above 1."""
+        """max(r, 1/r) of the shift r (Section 4). Where the shift is 1 within its error, the max lifts it above 1.
+
+        Raises:
+            ValueError: if the shift is exactly 0.
+        """
         r = self.shift
+        if r.value == 0:
+            raise refusal(f"real_var of bn {self.bn}", 0, "must not be 0 for a shift_ratio")
         return r if r.value >= 1 else Estimate(1 / r.value, r.stderr / r.value**2, r.n)
 
 
@@ -134,7 +140,8 @@ class Stack:
             batches: training batches a replica and epoch, and test batches.
             batch: samples a batch.
             epochs: how often training sees the same inputs, each time under fresh noise.
-            threads: how many replicas run side by side; None for one a core. This object's own statistics stay empty.
+            threads: how many replicas run side by side; None for one a core, or for as many as have the memory. This
+                object's own statistics stay empty.
             progress: called after every replica from the second on, with the readings so far.
 
         Raises:
@@ -144,8 +151,7 @@ class Stack:
         whole("batch", batch, at_least=2)
         samples = whole("batches", batches, at_least=1) * batch
         whole("epochs", epochs, at_least=1)
-        workers = cores(threads)
-        self._check_memory(inputs, batch, workers)
+        workers = self.workers(inputs, batch, threads)
         idle: SimpleQueue[Stack] = SimpleQueue()
         for _ in range(workers):
             idle.put(copy.deepcopy(self))
@@ -196,15 +202,24 @@ class Stack:
             totals = [total + added for total, added in zip(totals, received, strict=True)]
         return [(mean / len(data), variance / len(data)) for mean, variance in totals]
 
-    def _check_memory(self, inputs: Inputs, batch: int, workers: int) -> None:
-        """Refuse what does not fit, from the sizes that one sample takes; in training, twice those of a layer."""
+    def workers(self, inputs: Inputs, batch: int, threads: int | None) -> int:
+        """Count the threads that `measure` takes: `threads`, or for None one a core, but no more than have the memory.
+
+        A thread needs twice what a layer's input and output take for a batch, as the sizes for one sample tell.
+
+        Raises:
+            ValueError: if `batch` does not fit the 100 MB that all threads share, or the inputs do not fit the layers.
+        """
         x = inputs.sample(1, np.random.default_rng(0))
         dry = DryRun()
         dry.run(self.layers, x)
-        each = workers * 2 * max(dry.widest, 2 * x.size) * x.itemsize
-        if batch * each > MEMORY:
-            rule = f"would take {batch * each / 1e6:.0f} MB on {workers} threads, of {MEMORY / 1e6:.0f}"
-            raise refusal("batch", batch, f"{rule}; at most {int(MEMORY / each)} for this stack")
+        bytes_a_sample = 2 * max(dry.widest, 2 * x.size) * x.itemsize
+        most = int(MEMORY / (batch * bytes_a_sample))
+        asked = cores(threads)
+        if most < (1 if threads is None else asked):
+            rule = f"would take {asked * batch * bytes_a_sample / 1e6:.0f} MB of {MEMORY / 1e6:.0f} on {asked} threads"
+            raise refusal("batch", batch, f"{rule}; at most {int(MEMORY / bytes_a_sample / asked)} for this stack")
+        return min(asked, most)
 
 
 class _Batches:

@@ -11,7 +11,12 @@ ROOT = Path(__file__).parent.parent
 ROOMS = ("theory", "simulator", "fullscale", "paper_checks", "tests")
 COMMAND_LINE, DRAWING = {"tyro", "rich"}, {"matplotlib"}
 # What single files may import beyond what their room may.
-ALLOWED_IN = {"__main__.py": COMMAND_LINE, "terminal.py": COMMAND_LINE, "simulator/pictures.py": DRAWING}
+ALLOWED_IN = {
+    "__main__.py": COMMAND_LINE,
+    "terminal.py": COMMAND_LINE,
+    "simulator/pictures.py": DRAWING,
+    "simulator/parallel.py": {"threadpoolctl"},
+}
 ALLOWED = {
     "theory": {"sympy", "numpy", "latex2mathml"},
     "simulator": {"numpy"},

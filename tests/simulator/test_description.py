@@ -283,6 +283,6 @@ def test_many_cores_are_used_as_far_as_the_memory_goes(monkeypatch: pytest.Monke
     on_two = wide.measure(threads=2)
     with pytest.raises(ValueError, match=r"batch = 1024: .* on 64 threads"):
         wide.measure(threads=64)
-    monkeypatch.setattr("simulator.description.cores", lambda threads: threads or 64)
+    monkeypatch.setattr("simulator.stack.cores", lambda threads: threads or 64)
     assert wide.measure() == on_two
     wide.require_memory(None)

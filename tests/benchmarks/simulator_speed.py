@@ -1,0 +1,210 @@
+"""How fast the simulator is, against the programs that one would write first, side by side in one run.
+
+    python tests/benchmarks/simulator_speed.py [--seconds 5]
+
+1. Time until Delta of one setting of case (b) is known to +-0.1% at 99.9%: each program runs for some seconds, and its
+   own standard error, which falls as one over the root of time, tells how long it would have to.
+2. Inputs drawn and processed a second, against numpy's own float32 normal generator alone.
+3. How cost grows with n, d and depth: slopes in log-log, 1 for linear.
+
+The programs take turns, so that a noisy machine hurts all alike; the median round counts.
+"""
+
+import argparse
+import math
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from itertools import chain
+from statistics import NormalDist
+from typing import TypeAlias
+
+import numpy as np
+import torch
+from torch.nn import functional
+
+from simulator import BatchMeans, BatchNorm, Dropout, Equicorrelated, Estimate, Linear, Stack, weights_with_cos2
+
+RETAIN, D, C, V, RHO, COS2 = 0.5, 576, 0.5, 1.0, 0.2, 0.02
+THREADS = 2
+ROWS = 1000  # a batch of the obvious programs
+BATCH, FILTERS = 2048, 32
+RELATIVE_ERROR, CONFIDENCE = 1e-3, 0.999
+ROUNDS = 5
+
+Program: TypeAlias = Callable[[int, int], Estimate]  # batches, seed
+
+
+def obvious_numpy(batches: int, seed: int) -> Estimate:
+    """Delta by a float64 program: draw x, mask it, sum with w, take both variances; one generator a thread."""
+    w = weights_with_cos2(D, COS2, np.random.default_rng(0))
+
+    def variances(rng: np.random.Generator) -> list[tuple[float, float]]:
+        rows = []
+        for _ in range(batches // THREADS):
+            common, own = rng.standard_normal((ROWS, 1)), rng.standard_normal((ROWS, D))
+            x = C + math.sqrt(V) * (math.sqrt(RHO) * common + math.sqrt(1 - RHO) * own)
+            mask = rng.random(x.shape) < RETAIN
+            rows.append((((x * mask / RETAIN) @ w).var(ddof=1), (x @ w).var(ddof=1)))
+        return rows
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        return shift_of(list(chain.from_iterable(pool.map(variances, np.random.default_rng(seed).spawn(THREADS)))))
+
+
+def obvious_torch(batches: int, seed: int) -> Estimate:
+    """The same in PyTorch, float32, on its own threads."""
+    generator = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)  # functional.dropout takes no generator
+    w = torch.from_numpy(weights_with_cos2(D, COS2, np.random.default_rng(0))).float()
+    rows = []
+    for _ in range(batches):
+        common, own = torch.randn(ROWS, 1, generator=generator), torch.randn(ROWS, D, generator=generator)
+        x = C + math.sqrt(V) * (math.sqrt(RHO) * common + math.sqrt(1 - RHO) * own)
+        rows.append(((functional.dropout(x, 1 - RETAIN) @ w).var().item(), (x @ w).var().item()))
+    return shift_of(rows)
+
+
+def simulator(batches: int, seed: int) -> Estimate:
+    """The simulator: many filters of the same angle see each input."""
+    rng = np.random.default_rng(0)
+    weight = np.stack([weights_with_cos2(D, COS2, rng) for _ in range(FILTERS)])
+    stack = Stack([Dropout(RETAIN), Linear(weight), BatchNorm(FILTERS)])
+    inputs = Equicorrelated(D, C, V, RHO, dtype="float32")
+    rng = np.random.default_rng(seed)
+    return stack.measure(inputs, rng, replicas=batches, batches=1, batch=BATCH, threads=THREADS)[0].shift
+
+
+def shift_of(rows: Sequence[tuple[float, float]]) -> Estimate:
+    """Turn (Var_Train, Var_Test) of independent batches into Delta."""
+    means = BatchMeans("train", "test", samples_per_batch=ROWS)
+    means.add(rows)
+    return means.ratio("test", "train")
+
+
+def normals(seconds: float) -> float:
+    """Float32 normals a second from numpy's own generator, into one array over and over, on the same threads."""
+
+    def fill(rng: np.random.Generator) -> int:
+        out, drawn, end = np.empty(2**18, np.float32), 0, time.perf_counter() + seconds
+        while time.perf_counter() < end:
+            rng.standard_normal(len(out), np.float32, out)
+            drawn += len(out)
+        return drawn
+
+    started = time.perf_counter()
+    with ThreadPoolExecutor(THREADS) as pool:
+        return sum(pool.map(fill, np.random.default_rng(0).spawn(THREADS))) / (time.perf_counter() - started)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One timed run.
+
+    Attributes:
+        rate: inputs drawn and processed a second.
+        variance: the squared relative error of Delta, times the number of inputs.
+    """
+
+    rate: float
+    variance: float
+
+
+def timed(program: Program, seconds: float, seed: int) -> Run:
+    """Run for about so many seconds."""
+    batches = 2 * THREADS
+    while True:
+        started = time.perf_counter()
+        shift = program(batches, seed)
+        taken = time.perf_counter() - started
+        if taken > seconds / 2:
+            inputs = shift.n * D
+            return Run(inputs / taken, (shift.stderr / shift.value) ** 2 * inputs)
+        batches = math.ceil(batches * min(10, 0.8 * seconds / taken))
+
+
+def seconds_needed(runs: Sequence[Run]) -> list[float]:
+    """For each round's rate, the seconds until the error is as wanted; the variance is that of all rounds together."""
+    variance = statistics.mean(run.variance for run in runs)
+    wanted = RELATIVE_ERROR / NormalDist().inv_cdf(0.5 + CONFIDENCE / 2)
+    return [variance / wanted**2 / run.rate for run in runs]
+
+
+def race(seconds: float) -> None:
+    """Print parts 1 and 2."""
+    programs: dict[str, Program] = {"numpy, float64": obvious_numpy, "PyTorch": obvious_torch, "simulator": simulator}
+    runs: dict[str, list[Run]] = {name: [] for name in programs}
+    rates = []
+    for seed in range(ROUNDS):
+        for name, program in programs.items():
+            runs[name].append(timed(program, seconds, seed))
+        rates.append(normals(seconds / 2))
+        print(f"round {seed + 1} of {ROUNDS} done", file=sys.stderr)
+    print(f"1. Delta at retain {RETAIN}, d {D}, c {C}, v {V}, rho {RHO}, cos2 {COS2} to +-0.1% at 99.9%:")
+    own = seconds_needed(runs["simulator"])
+    for name, rounds in runs.items():
+        needed = seconds_needed(rounds)
+        slower = [theirs / ours for theirs, ours in zip(needed, own, strict=True)]
+        print(f"   {name:14} {statistics.median(needed):7.2f} s, {median_of(slower)} times the simulator's")
+    shares = [run.rate / rate for run, rate in zip(runs["simulator"], rates, strict=True)]
+    print(f"2. inputs a second, over numpy's own float32 normals: {median_of(shares)}")
+
+
+def median_of(ratios: Sequence[float]) -> str:
+    """Show the median, and the least and the most."""
+    return f"{statistics.median(ratios):.3g} ({min(ratios):.3g} to {max(ratios):.3g} in {len(ratios)} rounds)"
+
+
+@dataclass(frozen=True)
+class Size:
+    """A stack of `depth` blocks of `units` units, the first of them d inputs wide, and how many samples pass it."""
+
+    samples: int
+    d: int
+    units: int
+    depth: int
+
+    def seconds(self) -> float:
+        """Time it; the best of some runs."""
+        rng = np.random.default_rng(0)
+        weights = [
+            rng.standard_normal((self.units, d)) / math.sqrt(d) for d in (self.d, *[self.units] * (self.depth - 1))
+        ]
+        stack = Stack([layer for w in weights for layer in (Dropout(RETAIN), Linear(w), BatchNorm(self.units))])
+        return min(self._once(stack) for _ in range(ROUNDS))
+
+    def _once(self, stack: Stack) -> float:
+        inputs, rng, batch = Equicorrelated(self.d, C, V, RHO, dtype="float32"), np.random.default_rng(0), 256
+        started = time.perf_counter()
+        stack.measure(inputs, rng, replicas=self.samples // batch, batches=1, batch=batch, threads=THREADS)
+        return time.perf_counter() - started
+
+
+def slopes() -> None:
+    """Print part 3."""
+    print("3. slopes of log cost:")
+    for name, values, base in (
+        ("samples", (2**13, 2**14, 2**15, 2**16), Size(0, 256, 32, 2)),
+        ("d", (1024, 2048, 4096, 8192), Size(2**11, 0, 8, 1)),
+        ("depth", (4, 8, 16, 32), Size(2**14, 64, 64, 0)),
+    ):
+        seconds = [replace(base, **{name: value}).seconds() for value in values]
+        slope = np.polyfit(np.log(values), np.log(seconds), 1)[0]
+        print(f"   in {name:8} {slope:.2f}, from {values[0]:,} to {values[-1]:,}")
+
+
+def main() -> None:
+    """Run all three."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--seconds", type=float, default=4.0, help="about how long each program runs a round")
+    seconds = parser.parse_args().seconds
+    torch.set_num_threads(THREADS)
+    race(seconds)
+    slopes()
+
+
+if __name__ == "__main__":
+    main()
