@@ -1,13 +1,12 @@
 """The commands that take files: `measure` a stack, `sweep` a grid, `plot` what a sweep has found."""
 
 import contextlib
-import importlib
 import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 
@@ -164,7 +163,8 @@ class Plot:
 
     def __call__(self) -> int:
         """Draw."""
-        pictures: Any = importlib.import_module("simulator.pictures")  # only here: matplotlib takes its time
+        from simulator import pictures  # noqa: PLC0415 - matplotlib takes its time, which no other command should
+
         output(self.out)
         try:
             sweep = pictures.read_sweep(self.file)

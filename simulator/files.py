@@ -85,20 +85,20 @@ def whole_file(path: Path | None) -> Iterator[TextIO | None]:
         unfinished.unlink(missing_ok=True)
 
 
-def replace(path: Path, text: str) -> None:
-    """Put a text in a file's place, at one stroke. Two writers at once would be in each other's way.
+def replace(path: Path, content: bytes) -> None:
+    """Put bytes in a file's place, at one stroke. Two writers at once would be in each other's way.
 
     Raises:
         ValueError: if it cannot be written; the file then stays as it was.
     """
     unfinished = path.with_name(f".{path.name}.unfinished")
     try:
-        unfinished.write_text(text, encoding="utf-8", newline="")
+        unfinished.write_bytes(content)
         unfinished.replace(path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
         raise _unwritable(path, error) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager

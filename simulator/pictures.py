@@ -1,12 +1,10 @@
 """Pictures of a sweep, from its file alone: curves with error bars, and maps."""
 
 import contextlib
-import csv
 import io
 import math
-import os
 import textwrap
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -19,33 +17,12 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from simulator.contracts import Array, refusal
-from simulator.files import output
-from simulator.results import RESERVED
+from simulator.files import output, replace
+from simulator.notation import MEASURED, axis_name, label, symbol, written
+from simulator.results import read_results
 
 # By column, a number or a word; and d_cos2, where d and cos2 are columns.
 Row: TypeAlias = dict[str, Any]
-
-MEASURED = {
-    "moving_mean": "moving mean",
-    "moving_var": "moving variance",
-    "real_mean": "real mean",
-    "real_var": "real variance",
-    "shift": "shift Δ = Var_Test / Var_Train",
-    "shift_ratio": "shift ratio max(Δ, 1/Δ)",
-}
-# What a key is called along an axis, and its symbol beside a value.
-NOTATION = {
-    "retain": ("retain ratio p", "p"),
-    **dict.fromkeys(("rho", "correlation"), ("correlation ρ", "ρ")),
-    "d": ("width d", "d"),
-    "cos2": ("cos²θ", "cos²θ"),
-    "d_cos2": ("d cos²θ", "d cos²θ"),
-    "bn": ("depth (number of the BN)", "BN"),
-}
-NOISE_VARIANCE = ("noise variance s²", "s²")  # where noises are swept; else `variance` may be the inputs'
-SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-KINDS = {"relu": "ReLU", "dropout": "Dropout", "uout": "Uout", "gaussian-dropout": "Gaussian Dropout"}
-KINDS |= {"activation identity": "linear"}  # an identity in place of a noise is none
 
 # Okabe and Ito's colours but for the yellow, which is lost on white. Every second marker is hollow, and larger, so
 # that it shows around the filled one of a series that it agrees with.
@@ -82,74 +59,36 @@ class Sweep:
         keys = dict.fromkeys([*self.settings, "d_cos2", "bn"])
         return [key for key in keys if all(isinstance(row.get(key), float) for row in self.rows)]
 
-    def notation(self, key: str) -> tuple[str, str]:
-        """Return a key's name and symbol."""
-        known = NOTATION | ({"variance": NOISE_VARIANCE} if "noise" in self.settings else {})
-        return known.get(key, (_text(key), _text(key)))
-
-    def label(self, row: Row, keys: Sequence[str]) -> str:
-        """Say what a row has at some keys: a lone word stands for itself."""
-        words = [key for key in keys if isinstance(row[key], str)]
-        values = {key: _text(KINDS.get(f"{key} {row[key]}") or row[key]) for key in keys}
-        return ", ".join(values[key] if words == [key] else f"{self.notation(key)[1]} = {values[key]}" for key in keys)
-
 
 def read_sweep(path: Path | str) -> Sweep:
     """Read the CSV file of a sweep, or what there is of an unfinished one.
 
     Raises:
-        ValueError: naming file and line, if it is anything else: not UTF-8, columns missing or there twice, no rows, a
-            ragged or torn line, no number where there must be one, BNs out of order, two experiments in one file.
+        ValueError: naming file and line, if it is anything else (see `read_results`), or has no rows.
         OSError: if there is no such file, or it cannot be read.
     """
-    *whole, torn = Path(path).read_bytes().split(b"\n")
-    header, settings, rows, line = list[str](), tuple[str, ...](), list[Row](), 0
     try:
-        for line, content in enumerate(whole, start=1):
-            cells = next(csv.reader([content.decode().removesuffix("\r")], strict=True), [])
-            if line == 1:
-                header, settings = cells, _settings(cells)
-            else:
-                rows.append(_row(header, cells))
-                _require_order(rows[-2:], settings)
-        if torn or not rows:
-            line += 1
-            raise ValueError("torn, it has no end" if torn else "no row")
-    except (ValueError, csv.Error) as error:
-        raise ValueError(f"{path}, line {line}: not a sweep's CSV: {error}") from None
-    return Sweep(settings, tuple(rows))
+        results = read_results(Path(path))
+        if not results.rows:
+            raise ValueError("line 2: not a sweep's CSV: no row")
+    except ValueError as error:
+        raise ValueError(f"{path}, {error}") from None
+    return Sweep(results.keys, tuple(map(_row, results.rows)))
 
 
-def _settings(header: list[str]) -> tuple[str, ...]:
-    wrong = sorted(RESERVED - {*header}) or sorted({name for name in header if header.count(name) > 1})
-    if wrong:
-        raise ValueError(f"column missing or there twice: {', '.join(wrong)}")
-    return tuple(name for name in header if name not in RESERVED)
-
-
-def _row(header: list[str], cells: list[str]) -> Row:
-    if len(cells) != len(header):
-        raise ValueError(f"{len(cells)} cells, while the header has {len(header)}")
-    row: Row = dict(zip(header, cells, strict=True))
-    for name, cell in zip(header, cells, strict=True):
-        with contextlib.suppress(ValueError):
-            row[name] = float(cell) if math.isfinite(float(cell)) else cell
-    for name in sorted(RESERVED - {"experiment"}):
-        if isinstance(row[name], str) or (row[name] < 0 and (name == "n" or name.endswith("_stderr"))):
-            raise ValueError(f"{name} = {str(row[name])[:40]!r}")
+def _row(cells: Mapping[str, str]) -> Row:
+    row: Row = {name: _number_or_word(cell) for name, cell in cells.items()}
     if isinstance(row.get("d"), float) and isinstance(row.get("cos2"), float):
         # 3 x 0.1 and 30 x 0.01 must be the same place.
         row.setdefault("d_cos2", float(f"{row['d'] * row['cos2']:.12g}"))
     return row
 
 
-def _require_order(rows: Sequence[Row], settings: Sequence[str]) -> None:
-    *before, row = rows
-    if any(row["experiment"] != other["experiment"] for other in before):
-        raise ValueError("another experiment than in the line before")
-    behind = any(row["bn"] == other["bn"] + 1 and all(row[key] == other[key] for key in settings) for other in before)
-    if row["bn"] != 1 and not behind:
-        raise ValueError(f"bn = {_text(row['bn'])}, while each point's BNs count from 1")
+def _number_or_word(cell: str) -> float | str:
+    with contextlib.suppress(ValueError):
+        if math.isfinite(float(cell)):
+            return float(cell)
+    return cell
 
 
 def draw(sweep: Sweep, *, x: str, y: str = "shift", map_over: str | None = None) -> Figure:
@@ -165,7 +104,7 @@ def draw(sweep: Sweep, *, x: str, y: str = "shift", map_over: str | None = None)
     """
     along = sweep.along()
     maps = [key for key in along if key != x]
-    for name, given, allowed in (("x", x, along), ("y", y, [*MEASURED]), ("map_over", map_over, maps)):
+    for name, given, allowed in (("x", x, along), ("y", y, [*MEASURED]), ("map", map_over, maps)):
         if given not in allowed and given is not None:
             raise refusal(name, given, f"must be one of {', '.join(allowed)}")
     with style.context(["default", STYLE]):
@@ -185,15 +124,7 @@ def save(figure: Figure, path: Path | str) -> None:
     drawing = io.BytesIO()
     with style.context(["default", STYLE]):
         figure.savefig(drawing, format=kind[1:], metadata=UNDATED[kind])
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        unfinished.write_bytes(drawing.getvalue())
-        unfinished.replace(path)
-    except OSError as error:
-        raise refusal("out", path, f"cannot be written: {error.strerror}") from error
-    finally:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
+    replace(path, drawing.getvalue())
 
 
 def _shown(sweep: Sweep, axes: Sequence[str]) -> tuple[list[Row], list[str], list[str]]:
@@ -203,7 +134,7 @@ def _shown(sweep: Sweep, axes: Sequence[str]) -> tuple[list[Row], list[str], lis
     product = {"d", "cos2"} if "d_cos2" in {*axes} - {*sweep.settings} else set()
     free = [key for key in sweep.settings if key not in {*axes, *product}]
     others = [key for key in free if len({row[key] for row in rows}) > 1]
-    fixed = sweep.label(rows[0], [key for key in free if key not in others])
+    fixed = label(rows[0], [key for key in free if key not in others], sweep.settings)
     return rows, others, [fixed] * bool(fixed) + ["Last BN of each stack"] * (len(rows) < len(sweep.rows))
 
 
@@ -222,7 +153,7 @@ def _curves(sweep: Sweep, x: str, y: str) -> Figure:
     if len(series) > len(COLOURS):
         vary = " and ".join(f"{key} ({len({row[key] for row in rows})} values)" for key in others)
         raise refusal("x", x, f"{vary} make {len(series)} curves, and at most {len(COLOURS)} can be told apart")
-    names = [textwrap.fill(sweep.label(group[0], others), 44) for group in series.values()]
+    names = [textwrap.fill(label(group[0], others, sweep.settings), 44) for group in series.values()]
     longest = max(len(line) for name in names for line in name.split("\n"))
     beside = longest <= 10
     columns = 1 if beside else max(1, int(WIDTH / (0.65 + 0.06 * longest)))
@@ -231,7 +162,7 @@ def _curves(sweep: Sweep, x: str, y: str) -> Figure:
     curves = [_curve(axes, number, group, x, y) for number, group in enumerate(series.values())]
     _scale(axes, "x", _column(rows, x), swept=True)
     _scale(axes, "y", _column(rows, y))
-    axes.set(xlabel=sweep.notation(x)[0], ylabel=MEASURED[y])
+    axes.set(xlabel=axis_name(x, sweep.settings), ylabel=MEASURED[y])
     if y in {"shift", "shift_ratio"}:
         axes.axhline(1, color="#999999", linewidth=0.6, zorder=0)
     if others:
@@ -259,12 +190,12 @@ def _map(sweep: Sweep, x: str, over: str, y: str) -> Figure:
         same = places.setdefault((row[x], row[over]), row)
         differ = [key for key in sweep.settings if row[key] != same[key]]
         if differ:
-            at = f"{x} = {_text(row[x])}, {over} = {_text(row[over])}"
-            raise refusal("map_over", over, f"{at} has several values, which differ in {' and '.join(differ)}")
+            at = f"{x} = {written(row[x])}, {over} = {written(row[over])}"
+            raise refusal("map", over, f"{at} has several values, which differ in {' and '.join(differ)}")
     values = _column(places.values(), y)
-    also = [f"Also varied: {', '.join(sweep.notation(key)[1] for key in others)}"] * bool(others)
+    also = [f"Also varied: {', '.join(symbol(key, sweep.settings) for key in others)}"] * bool(others)
     error = f"{_column(rows, f'{y}_stderr').max():.2g}"
-    figure, axes = _blank([*told, *also, f"Standard errors up to {_text(float(error))}"])
+    figure, axes = _blank([*told, *also, f"Standard errors up to {written(float(error))}"])
     across, up = (np.unique([place[side] for place in places]) for side in (0, 1))
     _scale(axes, "x", across, swept=True)
     _scale(axes, "y", up, swept=True)
@@ -276,7 +207,7 @@ def _map(sweep: Sweep, x: str, over: str, y: str) -> Figure:
         _mark(axes, across, up, grid, norm)
     else:
         drawn = axes.scatter(*zip(*places, strict=True), c=values, s=16, edgecolors="#333333", linewidths=0.4, **look)
-    axes.set(xlabel=sweep.notation(x)[0], ylabel=sweep.notation(over)[0])
+    axes.set(xlabel=axis_name(x, sweep.settings), ylabel=axis_name(over, sweep.settings))
     locator, formatter = _ticks(values)
     figure.colorbar(drawn, label=MEASURED[y], ticks=locator, format=formatter)
     return figure
@@ -293,7 +224,7 @@ def _mark(axes: Axes, across: Array, up: Array, grid: Array, norm: Normalize) ->
         levels = [at for at in _ticks(grid)[0].tick_values(grid.min(), grid.max()) if grid.min() < at < grid.max()]
         if levels:
             lines = axes.contour(across, up, grid, levels, colors=[*map(ink, levels)], linewidths=0.6)
-            axes.clabel(lines, fmt=_text, fontsize=8)
+            axes.clabel(lines, fmt=written, fontsize=8)
     elif len(up) <= 8 and len(across) * max(len(text) for row in texts for text in row) <= 36:
         for (b, a), value in np.ndenumerate(grid):
             axes.text(float(across[a]), float(up[b]), texts[b][a], color=ink(float(value)), ha="center", va="center")
@@ -309,10 +240,10 @@ def _scale(axes: Axes, name: str, values: Array, *, swept: bool = False) -> None
     axis = axes.xaxis if name == "x" else axes.yaxis
     at = np.unique(values)
     gaps = np.diff(np.log(at) if _wide(at) else at)
-    room = 0.03 * max(len(_text(value)) for value in at) * gaps.sum()
+    room = 0.03 * max(len(written(value)) for value in at) * gaps.sum()
     locator, formatter = _ticks(at)
     if swept and len(at) <= 6 and (gaps > room).all():
-        locator, formatter = ticker.FixedLocator(at.tolist()), ticker.FuncFormatter(_text)
+        locator, formatter = ticker.FixedLocator(at.tolist()), ticker.FuncFormatter(written)
         axis.set_minor_locator(ticker.NullLocator())
     axis.set(major_locator=locator, major_formatter=formatter, minor_formatter=ticker.NullFormatter())
 
@@ -328,7 +259,7 @@ def _ticks(values: Array) -> tuple[ticker.Locator, ticker.Formatter]:
         return locator, ticker.ScalarFormatter(useOffset=False, useMathText=True)
     decades = np.log10(np.max(values) / np.min(values))
     subs = (1, 2, 5) if decades < 2.5 else (1, 3) if decades < 4 else (1,)
-    return ticker.LogLocator(subs=subs), ticker.FuncFormatter(_text)
+    return ticker.LogLocator(subs=subs), ticker.FuncFormatter(written)
 
 
 def _edges(values: Array) -> Array:
@@ -337,13 +268,3 @@ def _edges(values: Array) -> Array:
     half = np.diff(at) / 2 if len(at) > 1 else np.array([0.5])
     edges = np.concatenate([at - [half[0], *half][: len(at)], at[-1:] + half[-1]])
     return np.exp(edges) if _wide(values) else edges
-
-
-def _text(value: float | str, _: int | None = None) -> str:
-    """Write a word or a number on one line, and out of the hands of matplotlib's formulas."""
-    if isinstance(value, str):
-        word = KINDS.get(value, value)
-        return (word if len(word) <= 40 else word[:39] + "…").replace("$", r"\$")
-    digits, times, power = f"{value:.6g}".partition("e")
-    factor = f"×10{str(int(power)).translate(SUPERSCRIPTS)}" if times else ""
-    return (digits.replace("-", "−") + factor).removeprefix("1×")

@@ -3,15 +3,36 @@
 import csv
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
-from simulator.fields import shown
+from simulator.contracts import refusal
+from simulator.fields import shown, shown_key
 from simulator.stack import Reading
 
 MEASURED = ("moving_mean", "moving_var", "real_mean", "real_var", "shift", "shift_ratio")
-AFTER_KEYS = ("bn", "n", *(name + suffix for name in MEASURED for suffix in ("", "_stderr")))
+NUMBERS = tuple(name + suffix for name in MEASURED for suffix in ("", "_stderr"))
+AFTER_KEYS = ("bn", "n", *NUMBERS)
 RESERVED = {"experiment", *AFTER_KEYS}
+
+# The texts of a row, by column.
+Row: TypeAlias = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Results:
+    """What the file of a sweep holds, every cell as it is written.
+
+    Attributes:
+        keys: the columns of the settings, in the order of the file.
+        rows: one for each BN of each point, in the order of the file: row i stands on line i + 2.
+    """
+
+    keys: tuple[str, ...]
+    rows: tuple[Row, ...]
 
 
 def columns(keys: Sequence[str]) -> tuple[str, ...]:
@@ -25,8 +46,6 @@ def cells(reading: Reading) -> list[str]:
     Raises:
         ValueError: if the shift is exactly 0, which has no ratio.
     """
-    if reading.shift.value == 0:
-        raise ValueError(f"bn {reading.bn}: its real variance is 0, which has no shift_ratio")
     estimates = [getattr(reading, name) for name in MEASURED]
     numbers = [repr(number) for estimate in estimates for number in (estimate.value, estimate.stderr)]
     return [str(reading.bn), str(reading.shift.n), *numbers]
@@ -39,60 +58,78 @@ def lines(rows: Iterable[Iterable[object]]) -> str:
     return text.getvalue()
 
 
-def read_rows(path: Path, keys: Sequence[str], experiment: str) -> list[tuple[list[str], list[str]]]:
-    """Read a file of a sweep: for each row the texts of its settings, and what was measured as `cells` writes it.
-
-    Returns:
-        Nothing for a file that is empty or not there.
+def read_results(path: Path) -> Results:
+    """Read the file of a sweep, or what there is of an unfinished one.
 
     Raises:
-        ValueError: if it has other columns, is of another experiment, or a line is not in order; without the path.
-        OSError: if it cannot be read.
+        ValueError: naming the line, but not the path, if it is anything else: empty, not UTF-8, columns missing or
+            there twice, a ragged or torn line, no number where there must be one, BNs out of order, two experiments.
+        OSError: if there is no such file, or it cannot be read.
     """
+    rows: list[Row] = []
+    with path.open("rb") as file:
+        with _on_line(1):
+            header = _cells(file.readline())
+            keys = _keys(header)
+        for line, content in enumerate(file, start=2):
+            with _on_line(line):
+                rows.append(_row(header, _cells(content)))
+                _require_order(rows[-2:], keys)
+    return Results(keys, tuple(rows))
+
+
+@contextmanager
+def _on_line(line: int) -> Iterator[None]:
+    """Name the line that a refusal is about."""
     try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return []
-    except UnicodeDecodeError:
-        raise ValueError("is no sweep's CSV: not UTF-8") from None
-    if not text:
-        return []
-    reader = csv.reader(io.StringIO(text, newline=""), strict=True)
+        yield
+    except (ValueError, csv.Error) as error:
+        raise ValueError(f"line {line}: not a sweep's CSV: {error}") from None
+
+
+def _cells(line: bytes) -> list[str]:
+    if not line.endswith(b"\n"):
+        raise ValueError("torn, it has no end" if line else "empty")
+    return next(csv.reader([line.decode()], strict=True))
+
+
+def _keys(header: list[str]) -> tuple[str, ...]:
+    wrong = sorted(RESERVED - {*header}) or sorted({name for name in header if header.count(name) > 1})
+    if wrong:
+        raise ValueError(f"column missing or there twice: {', '.join(map(shown_key, wrong))}")
+    return tuple(name for name in header if name not in RESERVED)
+
+
+def _row(header: list[str], cells: list[str]) -> Row:
+    if len(cells) != len(header):
+        raise ValueError(f"{len(cells)} cells, while the header has {len(header)}")
+    row = dict(zip(header, cells, strict=True))
+    if not (row["n"].isascii() and row["n"].isdigit()):
+        raise refusal("n", shown(row["n"]), "must be a whole number")
+    for name in NUMBERS:
+        _require_number(name, row[name])
+    return row
+
+
+def _require_number(name: str, text: str) -> None:
     try:
-        _require_columns(next(reader), columns(keys))
-        if not text.endswith("\n"):
-            raise ValueError("is torn: its last line has no end")
-        return [_row(row, len(keys), experiment, reader.line_num) for row in reader]
-    except csv.Error as error:
-        raise ValueError(f"line {reader.line_num}: is no CSV: {error}") from None
+        number = float(text)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number) or repr(number) != text:
+        raise refusal(name, shown(text), "must be a number as a sweep writes it")
+    if number < 0 and name.endswith("_stderr"):
+        raise refusal(name, shown(text), "must be >= 0")
 
 
-def _require_columns(found: list[str], expected: tuple[str, ...]) -> None:
-    if tuple(found) != expected:
-        there = [f"has {shown(name)}" for name in found if name not in expected]
-        missing = [f"lacks {shown(name)}" for name in expected if name not in found]
-        told = " and ".join([*there[:1], *missing[:1]]) or "has them in another order"
-        raise ValueError(f"has other columns than this sweep: it {told}")
-
-
-def _row(row: list[str], keys: int, experiment: str, line: int) -> tuple[list[str], list[str]]:
-    width = len(columns(())) + keys
-    if len(row) != width:
-        raise ValueError(f"line {line}: has {len(row)} values for {width} columns")
-    if row[0] != experiment:
-        raise ValueError(f"line {line}: is of another experiment, {shown(row[0])}; this one is {experiment}")
-    return row[1 : keys + 1], _measured(row[keys + 1 :], line)
-
-
-def _measured(texts: list[str], line: int) -> list[str]:
-    for name, text in zip(AFTER_KEYS[:2], texts, strict=False):
-        if not (text.isascii() and text.isdigit()):
-            raise ValueError(f"line {line}: {name} = {shown(text)}: must be a whole number")
-    for name, text in zip(AFTER_KEYS[2:], texts[2:], strict=True):
-        try:
-            as_written = repr(float(text)) == text and math.isfinite(float(text))
-        except ValueError:
-            as_written = False
-        if not as_written:
-            raise ValueError(f"line {line}: {name} = {shown(text)}: must be a number as a sweep writes it")
-    return texts
+def _require_order(rows: Sequence[Row], keys: Sequence[str]) -> None:
+    """Check the last row against the one before it, if there is one."""
+    *before, row = rows
+    allowed = {"1"}
+    for other in before:
+        if row["experiment"] != other["experiment"]:
+            raise ValueError("another experiment than in the line before")
+        if all(row[key] == other[key] for key in keys):
+            allowed.add(str(int(other["bn"]) + 1))
+    if row["bn"] not in allowed:
+        raise refusal("bn", shown(row["bn"]), "must count from 1 for each point, in order")

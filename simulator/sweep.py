@@ -13,7 +13,7 @@ from simulator.description import Experiment, described
 from simulator.fields import shown
 from simulator.files import output, replace, sole_writer
 from simulator.grid import Grid, Scalar, Setting, digest, read_grid
-from simulator.results import cells, columns, lines, read_rows
+from simulator.results import AFTER_KEYS, Results, Row, cells, columns, lines, read_results
 
 # Seconds between two saves: what a power cut costs at most, besides the point that was being measured.
 SAVE_EVERY = 2.0
@@ -129,30 +129,48 @@ class Sweep:
             return self._lines(setting, [cells(reading) for reading in readings])
 
     def _found(self, path: Path) -> dict[Setting, str]:
-        """Read the points that the file holds, each as its lines."""
+        """Read the points that the file holds, each as its lines; none where there is no file, or an empty one."""
         try:
-            rows = read_rows(path, self.grid.keys, self.grid.experiment())
-            return {setting: self._lines(setting, there) for setting, there in self._by_setting(rows).items()}
+            if not path.exists() or path.stat().st_size == 0:
+                return {}
+            points = self._points(read_results(path))
         except ValueError as error:
             raise ValueError(f"out = {path}: {error}") from None
         except OSError as error:
             raise ValueError(f"out = {path}: cannot be read: {error.strerror}") from error
+        return {
+            setting: self._lines(setting, [[row[name] for name in AFTER_KEYS] for row in rows.values()])
+            for setting, rows in points.items()
+        }
 
-    def _by_setting(self, rows: list[tuple[list[str], list[str]]]) -> dict[Setting, list[list[str]]]:
+    def _points(self, results: Results) -> dict[Setting, dict[int, Row]]:
+        """Return for each point that a file holds its rows, by line."""
+        _require_keys(results.keys, self.grid.keys)
+        here = self.grid.experiment()
+        if results.rows and results.rows[0]["experiment"] != here:
+            there = shown(results.rows[0]["experiment"])
+            raise ValueError(f"line 2: is of another experiment, {there}; this one is {here}")
         known = {setting: setting for setting in self.grid.settings}
-        points: dict[Setting, list[list[str]]] = {}
-        for texts, measured in rows:
-            columns_read = zip(self.grid.keys, texts, self.grid.settings[0], strict=True)
-            setting = known.get(tuple(_value(key, text, example) for key, text, example in columns_read))
-            if setting is None:
-                there = ", ".join(f"{key} = {text}" for key, text in zip(self.grid.keys, texts, strict=True))
-                raise ValueError(f"holds a point that this sweep does not: {there}")
-            points.setdefault(setting, []).append(measured)
-        for setting, there in points.items():
-            if [row[0] for row in there] != [str(bn) for bn in range(1, self._norms[setting] + 1)]:
-                rule = f"each bn from 1 to {self._norms[setting]} must stand there once, in order"
-                raise ValueError(f"holds a point that is not whole: {self.grid.told(setting)}: {rule}")
+        points: dict[Setting, dict[int, Row]] = {}
+        for line, row in enumerate(results.rows, start=2):
+            points.setdefault(self._setting(row, line, known), {})[line] = row
+        for setting, rows in points.items():
+            self._require_whole(setting, rows)
         return points
+
+    def _setting(self, row: Row, line: int, known: Mapping[Setting, Setting]) -> Setting:
+        """Find the setting of a row, as this sweep writes it: 1 where the row has 1.0."""
+        columns_read = zip(self.grid.keys, self.grid.settings[0], strict=True)
+        read = tuple(_value(key, row[key], line, example) for key, example in columns_read)
+        if read not in known:
+            raise ValueError(f"line {line}: holds a point that this sweep does not: {self.grid.told(read)}")
+        return known[read]
+
+    def _require_whole(self, setting: Setting, rows: Mapping[int, Row]) -> None:
+        bns = [row["bn"] for row in rows.values()]
+        if bns != [str(bn) for bn in range(1, self._norms[setting] + 1)]:
+            rule = f"each bn from 1 to {self._norms[setting]} must stand there once, in order"
+            raise ValueError(f"line {max(rows)}: ends a point that is not whole: {self.grid.told(setting)}: {rule}")
 
     def _lines(self, setting: Setting, measured: list[list[str]]) -> str:
         before = [self.grid.experiment(), *(value if isinstance(value, str) else repr(value) for value in setting)]
@@ -161,21 +179,29 @@ class Sweep:
     def _save(self, found: Mapping[Setting, str], path: Path) -> None:
         if found:
             points = (found[setting] for setting in self.grid.settings if setting in found)
-            replace(path, "".join([lines([columns(self.grid.keys)]), *points]))
+            replace(path, "".join([lines([columns(self.grid.keys)]), *points]).encode())
 
 
 def _tell(progress: Progress, done: Done, in_hand: int) -> None:
     progress(Done(done.points, done.samples + in_hand))
 
 
-def _value(key: str, text: str, example: Scalar) -> Scalar:
+def _require_keys(found: tuple[str, ...], expected: tuple[str, ...]) -> None:
+    if found != expected:
+        there = [f"has {shown(name)}" for name in found if name not in expected]
+        missing = [f"lacks {shown(name)}" for name in expected if name not in found]
+        told = " and ".join([*there[:1], *missing[:1]]) or "has them in another order"
+        raise ValueError(f"line 1: has other columns than this sweep: it {told}")
+
+
+def _value(key: str, text: str, line: int, example: Scalar) -> Scalar:
     """Read a setting's value, of the type that its column has."""
     if isinstance(example, str):
         return text
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"{key} = {shown(text)}: must be a number, as in this sweep") from None
+        raise ValueError(f"line {line}: {key} = {shown(text)}: must be a number, as in this sweep") from None
 
 
 @contextmanager

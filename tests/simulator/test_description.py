@@ -279,7 +279,7 @@ def test_numbers_that_overflow_are_told():
 
 
 def test_many_cores_are_used_as_far_as_the_memory_goes(monkeypatch: pytest.MonkeyPatch):
-    wide = described(experiment(BN, inputs=UNITS | {"d": 3000}, replicas=2, batches=1, batch=1024))
+    wide = described(experiment(BN, inputs=UNITS | {"d": 2000}, replicas=2, batches=1, batch=1024))
     on_two = wide.measure(threads=2)
     with pytest.raises(ValueError, match=r"batch = 1024: .* on 64 threads"):
         wide.measure(threads=64)

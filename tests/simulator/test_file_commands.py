@@ -92,6 +92,8 @@ def test_a_sweep_can_be_gone_on_with_and_drawn(grid: str, tmp_path: Path, capsys
     assert main(["plot", str(file), "--x", "retain", "--out", str(picture)]) == 0
     assert picture.read_text().startswith("<?xml")
     assert capsys.readouterr() == ("", "")
+    assert main(["plot", str(file), "--x", "retain", "--map", "foo", "--out", str(picture)]) == 2
+    assert capsys.readouterr() == ("", "simulator: map = foo: must be one of bn\n")
 
 
 def test_ctrl_c_keeps_the_points_of_a_sweep(tmp_path: Path):

@@ -90,13 +90,13 @@ class TestReading:
             ("retain", "shift", "line 1: column missing or there twice: shift"),
             ("0.7,", "0.7,0.7,", "line 3: 17 cells, while the header has 16"),
             ("ab,0.7,1,1024,0.5,", "ab,0.7,1,1024,", "line 3: 15 cells"),
-            ("0.7,1,1024,0.5", "0.7,1,1024,much", "line 3: moving_mean = 'much'"),
-            ("0.7,1,1024,0.5", "0.7,1,1024,nan", "line 3: moving_mean = 'nan'"),
-            ("0.7,1,1024,0.5", "0.7,1,1024,1e999", "line 3: moving_mean = '1e999'"),
-            ("0.7,1,1024,0.5,0.01", "0.7,1,1024,0.5,-0.01", "line 3: moving_mean_stderr = '-0.01'"),
-            ("0.7,1,1024", "0.7,1,-5", "line 3: n = '-5.0'"),
-            ("0.7,1,1024", "0.7,2,1024", "line 3: bn = 2, while each point's BNs count from 1"),
-            ("0.5,2,1024", "0.5,3,1024", "line 5: bn = 3"),
+            ("0.7,1,1024,0.5", "0.7,1,1024,much", 'line 3: moving_mean = "much": must be a number as'),
+            ("0.7,1,1024,0.5", "0.7,1,1024,nan", 'line 3: moving_mean = "nan": must be'),
+            ("0.7,1,1024,0.5", "0.7,1,1024,1e999", 'line 3: moving_mean = "1e999": must be'),
+            ("0.7,1,1024,0.5,0.01", "0.7,1,1024,0.5,-0.01", 'line 3: moving_mean_stderr = "-0.01": must be >= 0'),
+            ("0.7,1,1024", "0.7,1,-5", 'line 3: n = "-5": must be a whole number'),
+            ("0.7,1,1024", "0.7,2,1024", 'line 3: bn = "2": must count from 1 for each point'),
+            ("0.5,2,1024", "0.5,3,1024", 'line 5: bn = "3"'),
             ("ab,0.7", "cd,0.7", "line 3: another experiment"),
             ("0.7,1", '"0.7,1', "line 3: unexpected end of data"),
             ("0.7,1", "0.7\n,1", "line 3: 2 cells"),
@@ -112,7 +112,7 @@ class TestReading:
     @pytest.mark.parametrize(
         ("content", "told"),
         [
-            (b"", "line 1: no row"),
+            (b"", "line 1: empty"),
             (f"{lines_of(['d'], [])[0]}\n".encode(), "line 2: no row"),
             (b"name,value\nx,1\n", "line 1: column missing"),
             (b"\x89PNG\r\n\x1a\n\x00\n", "line 1: 'utf-8' codec can't decode"),
@@ -236,7 +236,7 @@ class TestMaps:
 
     def test_two_values_for_one_place_are_refused(self, tmp_path: Path):
         sweep = sweep_of(tmp_path, ["retain", "d", "rho"], grid([0.3, 0.6], [4, 5], [0, 0.1]))
-        with pytest.raises(ValueError, match=r"^map_over = d: retain = 0.3, d = 4 has several .* differ in rho$"):
+        with pytest.raises(ValueError, match=r"^map = d: retain = 0.3, d = 4 has several .* differ in rho$"):
             draw(sweep, x="retain", map_over="d")
 
 
@@ -246,7 +246,7 @@ class TestMaps:
         ({"x": "rho"}, "x = rho: must be one of retain, d, bn"),
         ({"x": "noise"}, "x = noise: must be one of retain, d, bn"),
         ({"x": "d", "y": "shift_stderr"}, "y = shift_stderr: must be one of moving_mean, "),
-        ({"x": "d", "map_over": "d"}, "map_over = d: must be one of retain, bn"),
+        ({"x": "d", "map_over": "d"}, "map = d: must be one of retain, bn"),
     ],
 )
 def test_an_axis_that_is_not_there_is_refused(asked: dict[str, str], told: str, tmp_path: Path):

@@ -14,7 +14,6 @@ from simulator.description import described
 from simulator.files import read_toml, sole_writer
 from simulator.grid import read_grid
 from simulator.pictures import read_sweep
-from simulator.results import columns
 from simulator.sweep import Done, Sweep
 
 READY_MADE = sorted((Path(__file__).parents[2] / "simulator" / "grids").glob("*.toml"))
@@ -248,24 +247,28 @@ def test_a_lock_that_a_killed_sweep_left_keeps_nobody_out(tmp_path: Path):
     assert names(tmp_path) == set()
 
 
-HEADER = ",".join(columns(("activation", "retain")))
 SPOILT = {
     "another experiment": (
         lambda text: text.replace(read_grid(FULL).experiment(), "0" * 12),
-        "is of another experiment",
+        "line 2: is of another experiment",
     ),
-    "a point too many": (lambda text: text.replace(",0.7,", ",0.8,"), "activation = relu, retain = 0.8"),
-    "a word for a number": (lambda text: text.replace(",0.7,", ",most,"), 'retain = "most": must be a number'),
-    "a torn end": (lambda text: text[:-6], "is torn: its last line has no end"),
-    "half a row": (lambda text: text[:-100] + "\n", "line 13: has "),
-    "no number": (lambda text: text.replace(",96,", ",many,"), 'line 2: n = "many": must be a whole number'),
-    "infinity": (lambda text: text[: text.rindex(",")] + ",inf\n", "line 13: shift_ratio_stderr = "),
-    "a point in half": (lambda text: "".join(text.splitlines(keepends=True)[:-1]), "holds a point that is not whole"),
-    "a point twice": (lambda text: text + text.splitlines()[-1] + "\n", "holds a point that is not whole"),
+    "a point too many": (
+        lambda text: text.replace(",0.7,", ",0.8,"),
+        'line 4: holds a point that this sweep does not: activation = "relu", retain = 0.8',
+    ),
+    "a word for a number": (lambda text: text.replace(",0.7,", ",most,"), 'line 4: retain = "most": must be a number'),
+    "a torn end": (lambda text: text[:-6], "line 13: not a sweep's CSV: torn, it has no end"),
+    "half a row": (lambda text: text[:-100] + "\n", "line 13: not a sweep's CSV: "),
+    "no number": (lambda text: text.replace(",96,", ",many,"), 'line 2: not a sweep\'s CSV: n = "many": must be a'),
+    "another spelling": (lambda text: text[:-1] + "0\n", "line 13: not a sweep's CSV: shift_ratio_stderr = "),
+    "infinity": (lambda text: text[: text.rindex(",")] + ",inf\n", "line 13: not a sweep's CSV: shift_ratio_stderr = "),
+    "a point in half": (lambda text: "".join(text.splitlines(keepends=True)[:-1]), "line 12: ends a point that is not"),
+    "a BN twice": (lambda text: text + text.splitlines()[-1] + "\n", "line 14: not a sweep's CSV: bn = "),
+    "a point twice": (lambda text: text + "".join(text.splitlines(keepends=True)[-2:]), "line 15: ends a point"),
     "other columns": (lambda text: text.replace("retain", "drop"), 'it has "drop" and lacks "retain"'),
     "another order": (lambda text: text.replace("activation,retain", "retain,activation"), "in another order"),
-    "no CSV": (lambda _text: '"', "is no CSV"),
-    "other text": (lambda _text: "To whom it may concern\n", "has other columns than this sweep"),
+    "no CSV": (lambda _text: '"\n', "line 1: not a sweep's CSV: unexpected end of data"),
+    "other text": (lambda _text: "To whom it may concern\n", "line 1: not a sweep's CSV: column missing"),
 }
 
 
@@ -282,6 +285,16 @@ def test_a_file_of_anything_else_is_refused_untouched(spoil: Any, told: str, who
     assert "\n" not in str(refused.value)
     assert file.read_bytes() == before
     assert names(tmp_path) == {"other.csv"}
+
+
+def test_a_sweep_and_the_pictures_refuse_a_file_in_the_same_words(whole: str, tmp_path: Path):
+    file = tmp_path / "torn.csv"
+    file.write_text(whole[:-6])
+    with pytest.raises(ValueError, match="line 13: not a sweep's CSV: ") as resuming:
+        Sweep(FULL).run(file)
+    with pytest.raises(ValueError, match="line 13: not a sweep's CSV: ") as drawing:
+        read_sweep(file)
+    assert str(resuming.value).removeprefix(f"out = {file}: ") == str(drawing.value).removeprefix(f"{file}, ")
 
 
 def test_binary_files_folders_and_devices_are_refused(tmp_path: Path):
