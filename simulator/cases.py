@@ -16,6 +16,8 @@ Case: TypeAlias = Literal["a", "b"]
 
 # How many numbers of x are held at a time: 1 MB of doubles, which a core keeps in its cache (2^20 takes twice as long).
 CHUNK = 2**17
+# A part has two batches at least, and holds both values of each X.
+LARGEST_BATCH = 2**19
 
 
 @dataclass(frozen=True)
@@ -59,7 +61,7 @@ def measure_case(  # noqa: PLR0913, PLR0917 (each argument is a part of the expe
         weights: None in case a, w: (d,) in case b.
         samples: how many values of X at least; rounded up to whole batches, 2 or more.
         rng: seeds what draws x and the noise. The same seed gives the same bits on any number of threads.
-        batch: values of X a batch, the m of Eq. 3.
+        batch: values of X a batch, the m of Eq. 3; at most 2^19, so that memory is bounded.
         progress: called now and then with the result so far.
         threads: how many to use; None for one a core.
 
@@ -68,6 +70,8 @@ def measure_case(  # noqa: PLR0913, PLR0917 (each argument is a part of the expe
     """
     w = _weights(case, weights)
     m = whole("batch", batch, at_least=2)
+    if m > LARGEST_BATCH:
+        raise refusal("batch", m, f"must be <= {LARGEST_BATCH}, which memory is bounded by")
     missing = max(2, -(-whole("samples", samples, at_least=1) // m))
     share = max(2, CHUNK // (m * len(w)))
 

@@ -68,7 +68,7 @@ class Dropout(_OffInTest):
         if self.retain == 1:
             return x.copy()
         word: Any = {4: np.uint32, 8: np.uint64}[x.dtype.itemsize]
-        threshold = word(round(self.retain * 2.0 ** (8 * x.dtype.itemsize)))
+        threshold = round(self.retain * 2.0 ** (8 * x.dtype.itemsize))  # may be one more than the largest word
         kept = x * (words(rng, self._shape(x), word) < threshold)
         kept /= self.retain
         return kept

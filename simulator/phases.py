@@ -1,5 +1,6 @@
 """What a stack is made of, and what each of its phases does with it: training, test, and a dry run."""
 
+import copy
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeAlias, Union
 
@@ -39,6 +40,17 @@ def norms(layers: Sequence[Layer]) -> Iterator[BatchNorm]:
         elif isinstance(layer, Residual):
             yield from norms(layer.branch)
             yield from norms(layer.shortcut)
+
+
+def with_own_norms(layers: Sequence[Layer]) -> tuple[Layer, ...]:
+    """Copy what keeps statistics, the BatchNorms; everything else, weights above all, is shared."""
+    return tuple(map(_with_own_norms, layers))
+
+
+def _with_own_norms(layer: Layer) -> Layer:
+    if isinstance(layer, Residual):
+        return Residual(with_own_norms(layer.branch), with_own_norms(layer.shortcut))
+    return copy.copy(layer) if isinstance(layer, BatchNorm) else layer
 
 
 class Phase:
@@ -119,19 +131,27 @@ class Testing(Phase):
 
 
 class DryRun(Phase):
-    """Neither noise nor normalisation: only whether the shapes fit, and how large they are.
+    """Neither noise nor normalisation: only whether the shapes fit, and how many numbers are alive at once.
 
     Attributes:
-        widest: the most numbers that one layer's input and output had together.
+        most: of the numbers that are alive at any moment: twice a layer's input and output, and what is held meanwhile.
     """
 
     def __init__(self) -> None:
-        self.widest = 0
+        self.most = 0
+        self._held = 0
+
+    def run(self, layers: Sequence[Layer], x: Array) -> Array:
+        """Pass x through layers in order; meanwhile x is held, and behind a branch what it gave."""
+        self._held += 2 * x.size
+        y = super().run(layers, x)
+        self._held -= 2 * x.size
+        return y
 
     def apply(self, layer: Layer, x: Array) -> Array:
         """Pass x through one layer, and keep note of the sizes."""
         y = super().apply(layer, x)
-        self.widest = max(self.widest, x.size + y.size)
+        self.most = max(self.most, self._held + 2 * (x.size + y.size))
         return y
 
     def normalise(self, norm: BatchNorm, x: Array) -> Array:

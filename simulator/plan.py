@@ -19,7 +19,7 @@ from simulator.phases import Layer, Residual
 Shape: TypeAlias = tuple[int, ...]  # of one sample: (units,) or (channels, h, w)
 Maker: TypeAlias = Callable[[int], Layer]  # builds a layer from the seed
 
-MOST_LAYERS, MOST_WEIGHTS, MOST_NUMBERS, DEEPEST = 10_000, 2**24, 2**24, 20
+MOST_LAYERS, MOST_WEIGHTS, MOST_NUMBERS, DEEPEST = 10_000, 2**22, 2**24, 20
 
 
 @dataclass
@@ -47,8 +47,8 @@ class Plan:
         """Read a list of layers that are fed samples of a shape, and check it as far as can be without any numbers.
 
         Raises:
-            ValueError: if something is not in order; or for more than 10,000 layers, 2^24 weights or numbers of one
-                sample, or residuals and repeats nested over 20 deep.
+            ValueError: if something is not in order; or for more than 10,000 layers, 2^22 weights, 2^24 numbers of
+                one sample, or residuals and repeats nested over 20 deep.
         """
         plan = cls(shape, 2 * math.prod(shape))
         _require_small("inputs", shape)

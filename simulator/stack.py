@@ -12,10 +12,10 @@ import numpy as np
 from simulator.contracts import Array, Inputs, refusal, whole
 from simulator.estimate import BatchMeans, Estimate
 from simulator.parallel import cores, in_order
-from simulator.phases import DryRun, Layer, Testing, Training, norms
+from simulator.phases import DryRun, Layer, Testing, Training, norms, with_own_norms
 
-# Bytes. What the activations of all threads may take together, and what inputs one replica keeps for its next pass.
-MEMORY, KEPT = 100e6, 8e6
+# Bytes, of all threads together: what the activations may take, and what inputs are kept for the next pass.
+MEMORY, KEPT = 100e6, 16e6
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ class Stack:
     """Layers in a row, at least one of them a BatchNorm.
 
     A layer is a BatchNorm, a noise (anything with `train` and `test`), a Residual, or a function of x, the same in
-    both phases.
+    both phases. Only BatchNorms may keep anything from batch to batch: the threads share the rest.
 
     Attributes:
         layers: in order, the first one sees the inputs.
@@ -154,12 +154,14 @@ class Stack:
         workers = self.workers(inputs, batch, threads)
         idle: SimpleQueue[Stack] = SimpleQueue()
         for _ in range(workers):
-            idle.put(copy.deepcopy(self))
+            idle.put(Stack(with_own_norms(self.layers)))
 
         def replica(seed: int) -> Array:
+            drawn, noise = np.random.default_rng(seed).spawn(2)
+            data = _Batches(inputs, drawn, batches, batch, KEPT / workers)
             stack = idle.get()
             try:
-                return stack._replica(inputs, np.random.default_rng(seed), batches, batch, epochs)
+                return stack._replica(data, noise, epochs)
             finally:
                 idle.put(stack)
 
@@ -173,10 +175,8 @@ class Stack:
                     progress(_readings(stats))
         return _readings(stats)
 
-    def _replica(self, inputs: Inputs, rng: np.random.Generator, batches: int, batch: int, epochs: int) -> Array:
+    def _replica(self, data: "_Batches", noise: np.random.Generator, epochs: int) -> Array:
         """Train and test once; (BNs, names) means over each BN's units."""
-        drawn, noise = rng.spawn(2)
-        data = _Batches(inputs, drawn, batches, batch)
         self._train(data, noise, epochs)
         real = self._test(data)
         return np.array(
@@ -205,7 +205,7 @@ class Stack:
     def workers(self, inputs: Inputs, batch: int, threads: int | None) -> int:
         """Count the threads that `measure` takes: `threads`, or for None one a core, but no more than have the memory.
 
-        A thread needs twice what a layer's input and output take for a batch, as the sizes for one sample tell.
+        A thread needs what is alive at once for a batch, as a dry run tells for one sample; a draw takes six times it.
 
         Raises:
             ValueError: if `batch` does not fit the 100 MB that all threads share, or the inputs do not fit the layers.
@@ -213,20 +213,21 @@ class Stack:
         x = inputs.sample(1, np.random.default_rng(0))
         dry = DryRun()
         dry.run(self.layers, x)
-        bytes_a_sample = 2 * max(dry.widest, 2 * x.size) * x.itemsize
+        bytes_a_sample = max(dry.most, 6 * x.size) * x.itemsize
         most = int(MEMORY / (batch * bytes_a_sample))
         asked = cores(threads)
-        if most < (1 if threads is None else asked):
-            rule = f"would take {asked * batch * bytes_a_sample / 1e6:.0f} MB of {MEMORY / 1e6:.0f} on {asked} threads"
-            raise refusal("batch", batch, f"{rule}; at most {int(MEMORY / bytes_a_sample / asked)} for this stack")
+        least = 1 if threads is None else asked
+        if most < least:
+            rule = f"would take {least * batch * bytes_a_sample / 1e6:.0f} MB of {MEMORY / 1e6:.0f} on {least} threads"
+            raise refusal("batch", batch, f"{rule}; at most {int(MEMORY / bytes_a_sample / least)} for this stack")
         return min(asked, most)
 
 
 class _Batches:
-    """The same batches of inputs on every pass: kept where that is little, else drawn again."""
+    """The same batches of inputs on every pass: kept where they take no more than `keep` bytes, else drawn again."""
 
-    def __init__(self, inputs: Inputs, rng: np.random.Generator, batches: int, batch: int) -> None:
-        self._inputs, self._rng = inputs, rng
+    def __init__(self, inputs: Inputs, rng: np.random.Generator, batches: int, batch: int, keep: float = KEPT) -> None:
+        self._inputs, self._rng, self._keep = inputs, rng, keep
         self._sizes = [whole("batch", batch, at_least=1)] * whole("batches", batches, at_least=1)
         self._kept: list[Array] = []
 
@@ -240,7 +241,7 @@ class _Batches:
         rng, drawn = copy.deepcopy(self._rng), []
         for size in self._sizes:
             x = self._inputs.sample(size, rng)
-            if x.nbytes * len(self._sizes) <= KEPT:
+            if x.nbytes * len(self._sizes) <= self._keep:
                 drawn.append(x)
             yield x
         self._kept = drawn

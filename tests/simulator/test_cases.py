@@ -13,6 +13,7 @@ from simulator import (
     Dropout,
     Equicorrelated,
     Estimate,
+    FeatureMaps,
     FiniteInputs,
     enumerate_dropout,
     measure_case,
@@ -140,6 +141,30 @@ def test_a_wide_case_needs_no_more_memory_than_one_row_at_a_time():
     assert sum(rows) == result.n == 8
 
 
+@pytest.mark.parametrize("draw", ["gaussian", "exponential"])
+def test_single_precision_measures_what_double_precision_measures(draw: Any):
+    def run(dtype: Any, seed: int) -> CaseResult:
+        inputs = Equicorrelated(5, 3.0, 1.0, -0.1, draw, dtype=dtype)
+        return measure_case("b", inputs, Dropout(0.7), np.arange(5) - 1.0, 200_000, np.random.default_rng(seed))
+
+    single, double, control = run("float32", 0), run("float64", 1), run("float64", 2)
+    for name in ("var_train", "var_test", "shift"):
+        ours, theirs = getattr(single, name), getattr(double, name)
+        assert abs(ours.value - theirs.value) < 6.5 * np.hypot(ours.stderr, theirs.stderr)
+        assert ours.stderr == pytest.approx(getattr(control, name).stderr, rel=0.3)
+
+
+@pytest.mark.parametrize("batch", [2, 100, 150_000])
+def test_any_batch_gives_unbiased_variances(batch: int):
+    result = measure_case("a", NORMAL, Dropout(0.5), None, 300_000, np.random.default_rng(0), batch=batch)
+    assert result.n == 300_000
+    # The variance of an unbiased variance; of 2 a x, a bit times a normal, the fourth moment is 6 times sigma^4.
+    for estimate, variance, kurtosis in ((result.var_test, 1, 3), (result.var_train, 2, 6)):
+        stderr = variance * np.sqrt((kurtosis - (batch - 3) / (batch - 1)) / result.n)
+        assert abs(estimate.value - variance) < 6 * stderr
+        assert abs(estimate.value - variance * (1 - 1 / batch)) > 6 * stderr or batch > 2  # the control: biased
+
+
 def test_progress_sees_the_result_grow_to_the_final_one():
     seen: list[CaseResult] = []
     result = measure_case("a", NORMAL, Dropout(0.5), None, 500_000, np.random.default_rng(0), progress=seen.append)
@@ -168,10 +193,15 @@ def test_standard_errors_of_small_runs_are_honest():
         ({"samples": 0}, "samples = 0: must be a whole number >= 1"),
         ({"samples": 1.5}, "samples = 1.5"),
         ({"batch": 1}, "batch = 1: must be a whole number >= 2"),
+        ({"batch": 2**19 + 1}, "batch = 524289: must be <= 524288"),
+        ({"threads": 0}, "threads = 0: must be a whole number >= 1"),
+        ({"weights": [[1.0]], "case": "b"}, "weights: must be finite numbers w"),
+        ({"inputs": FeatureMaps(1, 2, 0.0, 1.0, 0.0)}, r"inputs' d = \(1, 2, 2\): must be 1"),
         ({"noise": Dropout(1e-12)}, "var_train = 0: must not be 0"),
     ],
 )
 def test_a_case_that_makes_no_sense_is_refused(change: dict, message: str):
     sound: dict[str, Any] = {"case": "a", "inputs": NORMAL, "noise": Dropout(0.5), "weights": None, "samples": 1000}
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message) as refused:
         measure_case(rng=np.random.default_rng(0), **sound | change)
+    assert "\n" not in str(refused.value)

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from simulator import Array, Equicorrelated, weights_with_cos2
 from simulator.draws import Draw, DType
+from simulator.inputs import smallest_dtype
 
 few = settings(deadline=None, max_examples=20)
 seeds = st.integers(0, 2**32)
@@ -16,7 +17,9 @@ seeds = st.integers(0, 2**32)
 
 def agrees(values: Array, truth: float) -> bool:
     """Say whether the mean of independent values is within 6 standard errors of the truth, and of rounding."""
-    return abs(values.mean() - truth) <= 6 * values.std() / math.sqrt(len(values)) + 1e-9 * max(1.0, abs(truth))
+    rounding = 1e-6 if values.dtype == np.float32 else 1e-9
+    mean, std = values.mean(dtype=np.float64), values.std(dtype=np.float64)
+    return abs(mean - truth) <= 6 * std / math.sqrt(len(values)) + rounding * max(1.0, abs(truth))
 
 
 @st.composite
@@ -81,6 +84,58 @@ def test_the_same_seed_gives_the_same_bits():
     assert (first != other).any()
 
 
+@few
+@given(equicorrelated(), st.integers(1, 20), seeds)
+def test_x_has_the_dtype_and_the_shape_that_were_asked_for(inputs: Equicorrelated, n: int, seed: int):
+    x = inputs.sample(n, np.random.default_rng(seed))
+    assert (x.shape, x.dtype) == ((n, inputs.d), inputs.dtype)
+    assert np.isfinite(x).all()
+
+
+@pytest.mark.parametrize("draw", get_args(Draw))
+@pytest.mark.parametrize("d", [2, 50, 576])
+def test_in_single_precision_the_least_correlation_is_reached_too(d: int, draw: Draw):
+    freedom = 9 if draw == "student-t" else None
+
+    def sums(correlation: float) -> Array:
+        inputs = Equicorrelated(d, 2.0, 9.0, correlation, draw, freedom, "float32")
+        return inputs.sample(50, np.random.default_rng(0)).sum(axis=1, dtype=np.float64)
+
+    assert abs(sums(-1 / (d - 1)) - 2 * d).max() < 1e-4 * d  # roundings of d numbers of the order of 10
+    assert abs(sums(-0.5 / (d - 1)) - 2 * d).max() > 1
+
+
+@pytest.mark.parametrize("dtype", get_args(DType))
+def test_far_from_zero_the_moments_hold_up_to_the_farthest_mean_of_a_dtype(dtype: DType):
+    farthest = {"float64": 1e9, "float32": 100.0}[dtype]
+    x = Equicorrelated(3, -2 * farthest, 4.0, 0.5, dtype=dtype).sample(50_000, np.random.default_rng(0))
+    deviation = x.astype(np.float64) + 2 * farthest
+    assert agrees(deviation[:, 0], 0)
+    assert agrees(deviation[:, 1] ** 2, 4)
+    assert agrees(deviation[:, 0] * deviation[:, 2], 2)
+    assert not agrees(deviation[:, 1] ** 2, 4.3)
+    with pytest.raises(ValueError, match="mean c = .* must lie within .* of 0 in " + dtype):
+        Equicorrelated(3, -2.01 * farthest, 4.0, 0.5, dtype=dtype)
+
+
+def test_single_precision_is_picked_as_far_as_it_resolves_x():
+    assert smallest_dtype(0.0, 1.0) == smallest_dtype(-200.0, 4.0) == "float32"
+    assert smallest_dtype(200.1, 4.0) == smallest_dtype(1.0, 0.0) == "float64"
+
+
+@pytest.mark.parametrize("correlation", [-1.0, 0.0, 1.0])
+def test_a_single_input_has_no_pair_and_so_no_correlation(correlation: float):
+    x = Equicorrelated(1, 1.0, 4.0, correlation).sample(50_000, np.random.default_rng(0))
+    assert agrees(x[:, 0], 1)
+    assert agrees((x[:, 0] - 1) ** 2, 4)
+
+
+@pytest.mark.parametrize("n", [0, -1, 1.5])
+def test_no_samples_and_parts_of_samples_are_refused(n: int):
+    with pytest.raises(ValueError, match=f"^n = {n}: must be a whole number >= 1$"):
+        Equicorrelated(3, 0.0, 1.0, 0.0).sample(n, np.random.default_rng(0))
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
@@ -95,6 +150,10 @@ def test_the_same_seed_gives_the_same_bits():
         ({"d": 5, "correlation": -0.5}, "correlation rho = -0.5: must lie in .* starts at -0.25 for d = 5"),
         ({"d": 5, "correlation": math.nextafter(-0.25, -1)}, "correlation rho = -0.25000000000000006: must lie in"),
         ({"draw": "cauchy"}, "draw = cauchy: must be one of gaussian"),
+        ({"draw": "student-t"}, "freedom = None: must be > 4 for the draw student-t"),
+        ({"draw": "student-t", "freedom": 4}, "freedom = 4: must be > 4"),
+        ({"freedom": 9.0}, r"freedom = 9\.0: means nothing for the draw gaussian"),
+        ({"dtype": "float16"}, "dtype = float16: must be one of float64, float32"),
     ],
 )
 def test_inputs_that_cannot_exist_are_refused_in_one_line(change: dict, message: str):

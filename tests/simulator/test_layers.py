@@ -65,6 +65,41 @@ def test_relu_cuts_at_zero():
     assert ReLU()(np.array([[-2.0, 0.0, 3.0]])).tolist() == [[0, 0, 3]]
 
 
+@few
+@given(shapes, st.sampled_from([np.float32, np.float64]), st.integers(0, 2**32))
+def test_every_layer_keeps_the_dtype_of_x_and_x_itself(shape: tuple[int, ...], dtype: type, seed: int):
+    rng = np.random.default_rng(seed)
+    x, norm = rng.normal(size=shape).astype(dtype), BatchNorm(3)
+    before = x.copy()
+    for layer in (ReLU(), Linear(rng.normal(size=(2, 3))), norm.train, norm.test):
+        y = layer(x)
+        assert y.dtype == dtype
+        y[:] = 7
+        assert (x == before).all()
+    assert norm.moving_mean.dtype == norm.moving_var.dtype == np.float64
+
+
+def test_statistics_of_single_precision_are_summed_in_double_precision():
+    x = (np.random.default_rng(0).normal(90, 1, (200_000, 1))).astype(np.float32)
+    norm = BatchNorm(1)
+    norm.train(x)
+    exact = x.astype(np.float64)
+    assert norm.moving_mean == pytest.approx(exact.mean(axis=0), rel=1e-13)
+    assert norm.moving_var == pytest.approx(exact.var(axis=0, ddof=1), rel=1e-9)
+    naive = (x**2).mean(axis=0) - x.mean(axis=0) ** 2  # the control: what single precision would make of it
+    assert naive != pytest.approx(exact.var(axis=0, ddof=1), rel=1e-5)
+
+
+def test_a_momentum_weighs_each_batch_down_and_starts_at_mean_0_and_variance_1():
+    norm = BatchNorm(1, momentum=0.25)
+    for _ in range(3):
+        norm.train(np.array([[1.0], [5.0]]))  # mean 3, unbiased variance 8
+    left = 0.75**3
+    assert norm.moving_mean == pytest.approx(3 * (1 - left))
+    assert norm.moving_var == pytest.approx(left + 8 * (1 - left))
+    assert BatchNorm(1, momentum=1).momentum == 1
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
@@ -83,5 +118,6 @@ def test_relu_cuts_at_zero():
     ],
 )
 def test_what_does_not_fit_is_refused(call, message: str):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message) as refused:
         call()
+    assert "\n" not in str(refused.value)

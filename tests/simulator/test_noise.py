@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator import Dropout, GaussianDropout, Noise, Uout
+from simulator import Array, Dropout, GaussianDropout, Noise, Uout
 
 NOISES = st.one_of(
     st.builds(Dropout, st.floats(0.05, 0.95)),
@@ -51,6 +51,86 @@ def test_every_element_has_its_own_draw(noise: Noise):
     assert abs(correlation).max() < 6 / math.sqrt(4000)
 
 
+KINDS = pytest.mark.parametrize("kind", [Dropout, Uout, GaussianDropout])
+EVERY_DTYPE = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+def agrees(values: Array, truth: float) -> bool:
+    return abs(values.mean() - truth) <= 6 * values.std() / math.sqrt(values.size) + 1e-7
+
+
+@KINDS
+@pytest.mark.parametrize("per", ["element", "channel"])
+@pytest.mark.parametrize("variance", [0.0, 0.01, 0.3])
+def test_a_noise_of_a_variance_has_that_variance(kind: type, per: str, variance: float):
+    shape = (100_000,) if per == "element" else (50_000, 2)  # independent factors a sample, all of one position
+    x = np.ones((*shape, 1, 1) if per == "channel" else (*shape, 1))
+    factor = kind.of_variance(variance, per).train(x, np.random.default_rng(0))
+    assert agrees(factor, 1)
+    assert agrees((factor - 1) ** 2, variance)
+    assert variance == 0 or not agrees((factor - 1) ** 2, variance * 1.5)  # the control
+
+
+def test_each_variance_is_that_of_its_own_strength():
+    assert Dropout.of_variance(1) == Dropout(0.5)
+    assert Dropout.of_variance(0.25, "channel") == Dropout(0.8, "channel")
+    assert Uout.of_variance(1 / 3) == Uout(1.0)  # the largest, though rounding lifts its root above 1
+    assert Uout.of_variance(1 / 12).beta == pytest.approx(0.5)
+    assert GaussianDropout.of_variance(4) == GaussianDropout(2.0)
+
+
+@KINDS
+@EVERY_DTYPE
+def test_per_channel_all_positions_share_one_factor_and_nothing_else_does(kind: type, dtype: type):
+    x = np.random.default_rng(1).uniform(1, 2, (20_000, 3, 2, 2)).astype(dtype)
+    factor = kind.of_variance(0.3, "channel").train(x, np.random.default_rng(0)) / x
+    assert np.allclose(factor, factor[:, :, :1, :1], atol=1e-5)
+    deviation = factor[:, :, 0, 0].astype(np.float64) - 1
+    assert agrees(deviation**2, 0.3)
+    assert all(agrees(deviation[:, i] * deviation[:, i - 1], 0) for i in range(3))  # between channels
+    assert agrees(deviation[1:] * deviation[:-1], 0)  # between samples
+    apart = kind.of_variance(0.3).train(x, np.random.default_rng(0)) / x
+    assert not np.allclose(apart, apart[:, :, :1, :1], atol=1e-5)
+
+
+@KINDS
+@EVERY_DTYPE
+def test_for_units_an_element_is_a_channel(kind: type, dtype: type):
+    x = np.random.default_rng(1).normal(size=(50, 7)).astype(dtype)
+    element, channel = (kind.of_variance(0.3, per).train(x, np.random.default_rng(0)) for per in ("element", "channel"))
+    assert (element == channel).all()
+
+
+@KINDS
+@EVERY_DTYPE
+@pytest.mark.parametrize("per", ["element", "channel"])
+@pytest.mark.parametrize("shape", [(5, 3), (5, 3, 4, 2)])
+def test_x_keeps_its_dtype_and_its_values(kind: type, dtype: type, per: str, shape: tuple[int, ...]):
+    x = np.random.default_rng(1).normal(size=shape).astype(dtype)
+    before, noise = x.copy(), kind.of_variance(0.3, per)
+    noisy = noise.train(x, np.random.default_rng(0))
+    assert (noisy.dtype, noisy.shape) == (dtype, shape)
+    assert noise.test(x) is x
+    assert not np.shares_memory(noisy, x)
+    assert (x == before).all()
+    assert (noisy == noise.train(x, np.random.default_rng(0))).all()
+    assert (noisy != noise.train(x, np.random.default_rng(1))).any()
+
+
+@EVERY_DTYPE
+@pytest.mark.parametrize("retain", [0.003, 0.3, 0.5, 0.997])
+def test_dropout_keeps_the_share_that_it_was_told_to(dtype: type, retain: float):
+    kept = Dropout(retain).train(np.ones((1000, 1000), dtype), np.random.default_rng(0)) > 0
+    assert abs(kept.sum() - 1e6 * retain) < 6 * math.sqrt(1e6 * retain * (1 - retain))
+
+
+@EVERY_DTYPE
+@pytest.mark.parametrize("retain", [1e-30, math.nextafter(1, 0), 1 - 1e-11])
+def test_dropout_next_to_keeping_none_or_all_keeps_none_or_all(dtype: type, retain: float):
+    noisy = Dropout(retain).train(np.ones((100, 100), dtype), np.random.default_rng(0))
+    assert noisy == pytest.approx(round(retain), abs=1e-10)
+
+
 @pytest.mark.parametrize("noise", [Dropout(1), Uout(0), GaussianDropout(0)])
 def test_noise_of_no_strength_changes_nothing(noise: Noise):
     x = np.random.default_rng(0).normal(size=(5, 3))
@@ -72,3 +152,23 @@ def test_noise_of_no_strength_changes_nothing(noise: Noise):
 def test_a_strength_outside_of_its_domain_is_refused(noise: type, value: float, message: str):
     with pytest.raises(ValueError, match=message):
         noise(value)
+
+
+@pytest.mark.parametrize(
+    ("build", "message"),
+    [
+        (lambda: Dropout(0.5, "position"), "per = position: must be one of element, channel"),  # pyright: ignore
+        (lambda: Uout(0.5, None), "per = None: must be one of element, channel"),  # pyright: ignore
+        (lambda: GaussianDropout.of_variance(0.5, "row"), "per = row: must be one of"),  # pyright: ignore
+        (lambda: Dropout.of_variance(-0.1), "variance = -0.1: must be >= 0"),
+        (lambda: Uout.of_variance(-0.2), "variance = -0.2: must be >= 0"),
+        (lambda: Uout.of_variance(0.34), "variance = 0.34: must be <= 1/3 for Uout, which beta = 1 reaches"),
+        (lambda: GaussianDropout.of_variance(-1), "variance = -1: must be >= 0"),
+        (lambda: Dropout.of_variance(math.nan), "variance = nan: must be a finite number"),
+        (lambda: GaussianDropout.of_variance(math.inf), "variance = inf: must be a finite number"),
+    ],
+)
+def test_a_noise_that_makes_no_sense_is_refused_in_one_line(build, message: str):
+    with pytest.raises(ValueError, match=message) as refused:
+        build()
+    assert "\n" not in str(refused.value)

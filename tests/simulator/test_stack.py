@@ -1,11 +1,27 @@
 import math
+from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from simulator import Array, BatchNorm, Dropout, Equicorrelated, Estimate, Linear, ReLU, Stack, Uout, measure_case
+from simulator import (
+    Array,
+    BatchNorm,
+    Dropout,
+    Equicorrelated,
+    Estimate,
+    Linear,
+    Reading,
+    ReLU,
+    Stack,
+    Uout,
+    measure_case,
+)
 
 STANDARD = Equicorrelated(4, 0.0, 1.0, 0.0)
+LITTLE: dict[str, Any] = {"replicas": 8, "batches": 3, "batch": 32}
 
 
 def agrees(estimate: Estimate, truth: float, bias: float = 0.0) -> bool:
@@ -115,6 +131,106 @@ def test_images_are_pooled_over_batch_and_positions():
     assert agrees(reading.shift, 12 / 27)
 
 
+class Spy:
+    """A layer that keeps what passes through it."""
+
+    def __init__(self) -> None:
+        self.seen: list[Array] = []
+
+    def __call__(self, x: Array) -> Array:
+        self.seen.append(x.copy())
+        return x
+
+
+@settings(deadline=None, max_examples=20)
+@given(st.integers(1, 4), st.integers(1, 4), st.integers(2, 9), st.integers(0, 2**32))
+def test_every_epoch_sees_the_same_inputs_under_fresh_noise(epochs: int, batches: int, batch: int, seed: int):
+    inputs, noisy, norm = Spy(), Spy(), BatchNorm(4)
+    stack = Stack([inputs, Uout(1.0), noisy, norm])
+    stack.train(STANDARD, np.random.default_rng(seed), batches, batch, epochs)
+    assert norm.batches == len(inputs.seen) == epochs * batches
+    first = np.array(inputs.seen[:batches])
+    assert first.shape == (batches, batch, 4)
+    for epoch in range(epochs):
+        assert (np.array(inputs.seen[epoch * batches : (epoch + 1) * batches]) == first).all()
+    factors = np.array(noisy.seen) / np.array(inputs.seen)
+    assert len(np.unique(factors.round(12))) == factors.size
+    inputs.seen.clear()
+    stack.test(STANDARD, np.random.default_rng(seed), batches, batch)
+    assert (np.array(inputs.seen) == first).all()
+
+
+def little(stack: Stack, **options: Any) -> tuple[Reading, ...]:
+    return stack.measure(STANDARD, np.random.default_rng(0), **LITTLE | options)
+
+
+def test_without_noise_more_epochs_see_nothing_new():
+    once, often = (little(Stack([BatchNorm(4), ReLU(), BatchNorm(4)]), epochs=epochs) for epochs in (1, 5))
+    for one, five in zip(once, often, strict=True):
+        for name in ("moving_mean", "moving_var", "real_mean", "real_var", "shift"):
+            assert getattr(five, name).value == pytest.approx(getattr(one, name).value, rel=1e-9)
+            assert getattr(five, name).stderr == pytest.approx(getattr(one, name).stderr, rel=1e-6)
+    exponential = [little(Stack([BatchNorm(4, momentum=0.1)]), epochs=epochs)[0] for epochs in (1, 5)]
+    assert exponential[0].moving_var.value > 0.5 > abs(exponential[0].moving_var.value - 1)
+    assert exponential[1].moving_var.value != exponential[0].moving_var.value  # of which it remembers more
+
+
+def test_with_noise_more_epochs_leave_less_of_its_error():
+    signs = Equicorrelated(1, 0.0, 1.0, 0.0, "two-point")  # x^2 = 1: nearly all that varies is the mask
+
+    def reading(epochs: int) -> Reading:
+        stack = Stack([Dropout(0.5), BatchNorm(1)])
+        return stack.measure(signs, np.random.default_rng(0), replicas=128, batches=2, batch=64, epochs=epochs)[0]
+
+    once, often = reading(1), reading(16)
+    assert agrees(once.moving_var, 2)
+    assert agrees(often.moving_var, 2)
+    # A standard error of 128 replicas is known to 1 / sqrt(2 127), a sixteenth.
+    assert 1 / 4 / 1.5 < often.moving_var.stderr / once.moving_var.stderr < 1.5 / 4
+    assert often.real_var == once.real_var
+    assert often.shift.n == once.shift.n == 128 * 2 * 64
+
+
+@pytest.mark.parametrize(("d", "batches"), [(4, 3), (600, 5)])
+def test_inputs_that_are_too_many_to_keep_are_drawn_again(d: int, batches: int):
+    drawn = []
+
+    class Counted:
+        def sample(self, n: int, rng: np.random.Generator) -> Array:
+            drawn.append(n)
+            return Equicorrelated(d, 0.5, 1.0, 0.1).sample(n, rng)
+
+    stack = Stack([BatchNorm(d)])
+    (reading,) = stack.measure(Counted(), np.random.default_rng(0), replicas=2, batches=batches, threads=1, epochs=2)
+    passes = 1 if d == 4 else 3
+    assert drawn.count(1024) == 2 * passes * batches
+    assert (reading.shift.value, reading.shift.stderr) == pytest.approx((1, 0), abs=1e-12)  # the same in all passes
+
+
+def test_the_ratio_of_section_4_is_the_shift_or_its_inverse():
+    def ratio(shift: float) -> Estimate:
+        any_number = Estimate(1.0, 0.1, 10)
+        return Reading(1, any_number, any_number, any_number, any_number, Estimate(shift, 0.1, 10)).shift_ratio
+
+    assert ratio(2.0) == Estimate(2.0, 0.1, 10)
+    assert ratio(1.0) == Estimate(1.0, 0.1, 10)
+    assert ratio(0.5) == Estimate(2.0, 0.4, 10)  # the error of 1/r is that of r, over r^2
+    (reading,) = little(Stack([Dropout(0.5), BatchNorm(4)]))
+    assert reading.shift_ratio.value == 1 / reading.shift.value > 1.5
+
+
+def test_single_precision_reads_what_double_precision_reads():
+    def readings(dtype: str) -> tuple[Reading, ...]:
+        inputs = Equicorrelated(4, 3.0, 1.0, 0.2, "uniform", dtype=dtype)  # pyright: ignore[reportArgumentType]
+        stack = Stack([Dropout(0.5), Linear(np.eye(4) - 0.3), BatchNorm(4), ReLU(), Uout(1.0), BatchNorm(4)])
+        return stack.measure(inputs, np.random.default_rng(0), replicas=64, batches=2)
+
+    for single, double in zip(readings("float32"), readings("float64"), strict=True):
+        for name in ("moving_mean", "moving_var", "real_mean", "real_var", "shift"):
+            ours, theirs = getattr(single, name), getattr(double, name)
+            assert abs(ours.value - theirs.value) < 6.5 * math.hypot(ours.stderr, theirs.stderr)
+
+
 NORM = BatchNorm(4)
 
 
@@ -128,9 +244,16 @@ NORM = BatchNorm(4)
         (lambda: chain(1, 0.5).train(STANDARD, np.random.default_rng(0), batch=1), "m = 1"),
         (lambda: chain(1, 0.5).measure(STANDARD, np.random.default_rng(0), replicas=1), "replicas = 1"),
         (lambda: chain(1, 0.5).measure(STANDARD, np.random.default_rng(0), batch=1), "batch = 1: must be"),
+        (lambda: chain(1, 0.5).measure(STANDARD, np.random.default_rng(0), batches=0), "batches = 0: must be"),
+        (lambda: chain(1, 0.5).measure(STANDARD, np.random.default_rng(0), epochs=0), "epochs = 0: must be"),
+        (lambda: chain(1, 0.5).measure(STANDARD, np.random.default_rng(0), threads=0), "threads = 0: must be"),
+        (lambda: chain(1, 0.5).measure(STANDARD, np.random.default_rng(0), batch=10**9), "batch = 1000000000: would"),
+        (lambda: chain(1, 0.5).train(STANDARD, np.random.default_rng(0), epochs=0), "epochs = 0"),
+        (lambda: chain(1, 0.5).train(STANDARD, np.random.default_rng(0), epochs=1.5), "epochs = 1.5"),  # pyright: ignore
         (lambda: Stack([BatchNorm(3)]).measure(STANDARD, np.random.default_rng(0)), r"x's shape = \(1, 4\)"),
     ],
 )
 def test_a_stack_that_makes_no_sense_is_refused(call, message: str):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=message) as refused:
         call()
+    assert "\n" not in str(refused.value)
