@@ -29,8 +29,7 @@ class Readme:
 
     def __call__(self) -> int:
         """Return the exit code."""
-        # Bytes, since text mode would translate line ends.
-        old = self.file.read_bytes().decode()
+        old = read(self.file)
         new = with_claims(old, self.file)
         if new == old:
             return 0
@@ -38,6 +37,18 @@ class Readme:
             return complain(f"{self.file} is stale: run `python -m paper_checks readme`", STALE)
         write_whole(self.file, new)
         return 0
+
+
+def read(file: Path) -> str:
+    """The text of a file, its line ends as they are, which text mode would translate.
+
+    Raises:
+        ValueError: where it is no UTF-8.
+    """
+    try:
+        return file.read_bytes().decode()
+    except UnicodeDecodeError as error:
+        raise ValueError(f"file = {file}: must be UTF-8 text, and is not at byte {error.start}") from None
 
 
 def with_claims(readme: str, file: Path) -> str:

@@ -22,7 +22,8 @@ from simulator.inputs import Draw
 from theory import EQUATIONS, Equation
 from theory.sums import vanishes
 
-DRAWS: tuple[Draw, ...] = ("gaussian", "uniform", "exponential", "two-point")
+DRAWS: tuple[Draw, ...] = ("gaussian", "uniform", "exponential", "two-point", "student-t")
+FREEDOM = 9.0  # degrees of student-t draws: variances then have standard errors that settle soon
 
 
 def proved(name: str, printed: Expr) -> Equation:
@@ -60,7 +61,8 @@ class Setting:
     @property
     def inputs(self) -> Equicorrelated:
         """Inputs of the setting."""
-        return Equicorrelated(self.d, self.c, self.v, self.rho, self.draw)
+        freedom = FREEDOM if self.draw == "student-t" else None
+        return Equicorrelated(self.d, self.c, self.v, self.rho, self.draw, freedom)
 
     @property
     def weights(self) -> np.ndarray:
@@ -116,9 +118,24 @@ FINITE_RETAINS = (Fraction(1, 4), Fraction(2, 3), Fraction(1))
 FINITE_WEIGHTS = ((1, 1, 1, 1, 1), (1, -2, 3, 5, -1), (2, -1, -1, 0, 0))
 
 
+ANY_INPUTS = FiniteInputs(
+    tuple(tuple(map(Fraction, point)) for point in [(0, 5, -1), (2, 1, 1), (-3, 1, 4), (2, 2, 2), (0, 0, 7)])
+)
+
+
 def moments_of(inputs: FiniteInputs) -> dict[str, Fraction]:
     """The exact c, v and rho of enumerated inputs."""
     return {"c": inputs.mean, "v": inputs.variance, "rho": inputs.correlation}
+
+
+def rotation(units: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw an orthogonal matrix, (units, units), that keeps (1, ..., 1): every row has d cos^2 = 1.
+
+    Uncorrelated inputs of one mean and one variance stay so behind it.
+    """
+    basis = np.linalg.qr(np.column_stack([np.ones(units), rng.standard_normal((units, units - 1))]))[0]
+    kept, rest = basis[:, :1], basis[:, 1:]
+    return kept @ kept.T + np.roll(rest, 1, axis=1) @ rest.T
 
 
 def variance_of(outcomes: Iterable[tuple[Fraction, Fraction]]) -> Fraction:

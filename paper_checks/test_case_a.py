@@ -1,5 +1,6 @@
 """Fig. 1 and Section 3.1: BN directly behind Dropout."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -69,7 +70,7 @@ def test_over_all_masks_and_values_eqs_5_and_6_are_exact(unit: FiniteInputs, ret
 @given(setting=settings_of_case_b())
 @settings(max_examples=8, deadline=None)
 def test_simulated_units_obey_eqs_5_and_6(seed: int, setting: Setting) -> None:
-    inputs = Equicorrelated(1, setting.c, setting.v, 0.0, setting.draw)
+    inputs = replace(setting.inputs, d=1, correlation=0.0)
     rng, noise = np.random.default_rng([seed, setting.seed]), Dropout(setting.retain)
     moments = {"retain": setting.retain, "c": setting.c, "v": setting.v}
     for quantity, expected in (("var_train", value("eq5", **moments)), ("shift", value("eq6", **moments))):

@@ -114,20 +114,6 @@ def test_the_shift_tends_to_one_with_the_width_where_the_correlation_is_positive
     assert EQUATIONS["limit-uncorrelated"].formula == EQUATIONS["eq6"].formula
 
 
-@check("E10-D", Evidence.SIMULATED, Verdict.HOLDS_IF)
-@check("S1b", Evidence.SIMULATED, Verdict.HOLDS_IF)
-@pytest.mark.parametrize("rho", [0.3, 0.0])
-def test_width_removes_the_simulated_shift_of_correlated_inputs_only(rng: np.random.Generator, rho: float) -> None:
-    narrow, wide = (Setting(0.5, 0.0, 1.0, rho, d, 0.5, "gaussian", 3) for d in (4, 128))
-    shifts = [shift_of(setting, rng) for setting in (narrow, wide)]
-    for setting, shift in zip((narrow, wide), shifts, strict=True):
-        agree(shift, value("eq10", retain=0.5, **setting.moments), catches=0.02)
-    if rho > 0:
-        disagree(shifts[1], shifts[0].value)
-    else:
-        agree(shifts[1], 0.5, catches=0.02)
-
-
 @check("S1b", Evidence.PROVED, Verdict.HOLDS_IF)
 def test_the_derivative_of_the_shift_in_the_width_has_the_sign_of_the_correlation() -> None:
     slope, at = EQUATIONS["monotone-width"], {"retain": HALF, "c": 1, "v": 1, "d_cos2": 2}

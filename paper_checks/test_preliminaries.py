@@ -24,6 +24,7 @@ from simulator import (
     Stack,
     enumerate_dropout,
     measure_case,
+    one_hot_plus_shift,
 )
 from theory import EQUATIONS
 from theory import symbols as s
@@ -82,6 +83,16 @@ def test_simulated_dropout_shifts_the_same_with_either_scaling(rng: np.random.Ge
     for noise in (Dropout(0.6), ScaledInTest(0.6)):
         agree(powered(lambda n, noise=noise: measure_case("a", inputs, noise, None, n, rng).shift, expected), expected)
     disagree(measure_case("a", inputs, Unscaled(0.6), None, 200_000, rng).shift, expected)
+
+
+@check("S1-SCALES", Evidence.ENUMERATED, Verdict.CONTRADICTED)
+@pytest.mark.parametrize("retain", [Fraction(1, 10), HALF, Fraction(9, 10)])
+def test_over_all_masks_no_formula_of_section_2_scales_a_response_between_training_and_test(retain: Fraction) -> None:
+    inputs, weights = one_hot_plus_shift(3, 2, [0, 1]), [1, 2, -1]
+    inverted, original = (enumerate_dropout(inputs, [scale * w for w in weights], retain) for scale in (1, retain))
+    assert inverted.mean_test == inverted.mean_train != retain * inverted.mean_train
+    assert original.mean_test == original.mean_train == retain * inverted.mean_train
+    assert original.shift == inverted.shift < 1
 
 
 def _geometric_mean(logits: np.ndarray, probabilities: np.ndarray) -> np.ndarray:

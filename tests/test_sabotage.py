@@ -40,10 +40,28 @@ SABOTAGES = (
     Sabotage(
         "additive Uout",
         "simulator/noise.py",
-        "x + x * rng.uniform",
-        "x + rng.uniform",
+        "        r *= 2 * self.beta\n        return x + x * r\n",
+        "        r *= 2 * self.beta\n        return x + r\n",
         "test_uout.py",
         "test_simulated_uout_obeys_eq13",
+    ),
+    Sabotage(
+        "padding that repeats the edge",
+        "simulator/convolution.py",
+        "        kernel = self.weight.shape[2:]\n",
+        "        x = np.pad(x, ((0, 0), (0, 0), *((around, around) for around in self.padding)), 'edge')\n"
+        "        self = Convolution(self.weight, self.stride, 0, self.groups)\n"
+        "        kernel = self.weight.shape[2:]\n",
+        "test_maps.py",
+        "test_at_the_borders_of_padded_maps",
+    ),
+    Sabotage(
+        "a residual block without its shortcut",
+        "simulator/phases.py",
+        "return kept + added",
+        "return added",
+        "test_law.py",
+        "test_with_a_residual_branch_the_law_holds",
     ),
     Sabotage(
         "biased for unbiased moving variance",

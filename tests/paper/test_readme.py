@@ -100,7 +100,7 @@ def test_what_is_no_readme_with_claims_is_told_in_one_line_and_kept(tmp_path: Pa
     assert {one.code for one in told} == {2}
     assert {one.out for one in told} == {""}
     assert all(one.err.startswith("paper_checks: ") and one.err.count("\n") == 1 for one in told)
-    assert all(f"file = {file}: " in one.err for file, one in zip(files[:5], told[:10:2], strict=True))
+    assert all(f"file = {file}: " in one.err for file, one in zip(files, told[:-3:2], strict=True))
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == contents
 
 
