@@ -1,11 +1,10 @@
 """Stacks of layers: a training phase, a test phase, and what the variance of every BN's input did in between."""
 
-import copy
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from queue import SimpleQueue
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 import numpy as np
 
@@ -16,6 +15,8 @@ from simulator.phases import DryRun, Layer, Testing, Training, norms, with_own_n
 
 # Bytes, of all threads together: what the activations may take, and what inputs are kept for the next pass.
 MEMORY, KEPT = 100e6, 16e6
+# Numbers alive at once: below, numpy's calls are so short that threads wait for one another more than they work.
+ALONE = 2**19
 
 
 @dataclass(frozen=True)
@@ -140,8 +141,8 @@ class Stack:
             batches: training batches a replica and epoch, and test batches.
             batch: samples a batch.
             epochs: how often training sees the same inputs, each time under fresh noise.
-            threads: how many replicas run side by side; None for one a core, or for as many as have the memory. This
-                object's own statistics stay empty.
+            threads: how many replicas run side by side; None for what `workers` finds. This object's own statistics
+                stay empty.
             progress: called after every replica from the second on, with the readings so far.
 
         Raises:
@@ -203,8 +204,9 @@ class Stack:
         return [(mean / len(data), variance / len(data)) for mean, variance in totals]
 
     def workers(self, inputs: Inputs, batch: int, threads: int | None) -> int:
-        """Count the threads that `measure` takes: `threads`, or for None one a core, but no more than have the memory.
+        """Count the threads that `measure` takes: `threads`, or for None one a core.
 
+        For None there are no more than have the memory, and one alone where batches are small: nothing is gained there.
         A thread needs what is alive at once for a batch, as a dry run tells for one sample; a draw takes six times it.
 
         Raises:
@@ -220,14 +222,16 @@ class Stack:
         if most < least:
             rule = f"would take {least * batch * bytes_a_sample / 1e6:.0f} MB of {MEMORY / 1e6:.0f} on {least} threads"
             raise refusal("batch", batch, f"{rule}; at most {int(MEMORY / bytes_a_sample / least)} for this stack")
-        return min(asked, most)
+        small = threads is None and batch * dry.most < ALONE
+        return 1 if small else min(asked, most)
 
 
 class _Batches:
     """The same batches of inputs on every pass: kept where they take no more than `keep` bytes, else drawn again."""
 
     def __init__(self, inputs: Inputs, rng: np.random.Generator, batches: int, batch: int, keep: float = KEPT) -> None:
-        self._inputs, self._rng, self._keep = inputs, rng, keep
+        self._inputs, self._keep = inputs, keep
+        self._seeds = cast("np.random.SeedSequence", rng.bit_generator.seed_seq)
         self._sizes = [whole("batch", batch, at_least=1)] * whole("batches", batches, at_least=1)
         self._kept: list[Array] = []
 
@@ -238,7 +242,7 @@ class _Batches:
         if self._kept:
             yield from self._kept
             return
-        rng, drawn = copy.deepcopy(self._rng), []
+        rng, drawn = np.random.default_rng(self._seeds), []
         for size in self._sizes:
             x = self._inputs.sample(size, rng)
             if x.nbytes * len(self._sizes) <= self._keep:

@@ -24,6 +24,7 @@ from typing import TypeAlias
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 from torch.nn import functional
 
 from simulator import BatchMeans, BatchNorm, Dropout, Equicorrelated, Estimate, Linear, Stack, weights_with_cos2
@@ -166,6 +167,7 @@ class Size:
     d: int
     units: int
     depth: int
+    batch: int
 
     def seconds(self) -> float:
         """Time it; the best of some runs."""
@@ -177,23 +179,28 @@ class Size:
         return min(self._once(stack) for _ in range(ROUNDS))
 
     def _once(self, stack: Stack) -> float:
-        inputs, rng, batch = Equicorrelated(self.d, C, V, RHO, dtype="float32"), np.random.default_rng(0), 256
-        started = time.perf_counter()
-        stack.measure(inputs, rng, replicas=self.samples // batch, batches=1, batch=batch, threads=THREADS)
+        inputs, replicas = Equicorrelated(self.d, C, V, RHO, dtype="float32"), self.samples // self.batch
+        rng, started = np.random.default_rng(0), time.perf_counter()
+        stack.measure(inputs, rng, replicas=replicas, batches=1, batch=self.batch, threads=THREADS)
         return time.perf_counter() - started
 
 
 def slopes() -> None:
     """Print part 3."""
-    print("3. slopes of log cost:")
+    print("3. slopes of log cost, and of the steps between doublings, which leave out what every replica costs anyway:")
     for name, values, base in (
-        ("samples", (2**13, 2**14, 2**15, 2**16), Size(0, 256, 32, 2)),
-        ("d", (1024, 2048, 4096, 8192), Size(2**11, 0, 8, 1)),
-        ("depth", (4, 8, 16, 32), Size(2**14, 64, 64, 0)),
+        ("samples", (2**13, 2**14, 2**15, 2**16), Size(0, 256, 32, 2, 512)),
+        ("d", (512, 1024, 2048, 4096), Size(2**13, 0, 16, 1, 256)),
+        ("depth", (4, 8, 16, 32), Size(2**15, 64, 64, 0, 1024)),
     ):
         seconds = [replace(base, **{name: value}).seconds() for value in values]
-        slope = np.polyfit(np.log(values), np.log(seconds), 1)[0]
-        print(f"   in {name:8} {slope:.2f}, from {values[0]:,} to {values[-1]:,}")
+        whole, steps = log_slope(values, seconds), log_slope(values[1:], np.diff(seconds))
+        print(f"   in {name:8} {whole:.2f}, steps {steps:.2f}; from {values[0]:,} to {values[-1]:,}")
+
+
+def log_slope(x: Sequence[int], y: ArrayLike) -> float:
+    """Fit a line to log y over log x."""
+    return float(np.polyfit(np.log(x), np.log(y), 1)[0])
 
 
 def main() -> None:
