@@ -109,15 +109,16 @@ class Run:
     def inputs_and_weights(self, rng: np.random.Generator) -> tuple[Inputs, Array | None]:
         """Build x, and w: (d,) in case b."""
         of_case_b = {"rho": self.rho, "d": self.d, "cos2": self.cos2}
-        dtype = smallest_dtype(self.c, self.v)
         if self.case == "a":
             for name, value in of_case_b.items():
                 if value is not None:
                     raise refusal(name, value, "means nothing in case a, which has one input; leave it out")
+            dtype = smallest_dtype(1, self.c, self.v, 0.0)
             return Equicorrelated(1, self.c, self.v, 0.0, self.draw, self.freedom, dtype), None
         if self.rho is None or self.d is None or self.cos2 is None:
             missing = ", ".join(f"--{name}" for name, value in of_case_b.items() if value is None)
             raise ValueError(f"case = b: needs --rho, --d and --cos2, missing {missing}")
+        dtype = smallest_dtype(self.d, self.c, self.v, self.rho)
         inputs = Equicorrelated(self.d, self.c, self.v, self.rho, self.draw, self.freedom, dtype)
         return inputs, weights_with_cos2(self.d, self.cos2, rng)
 

@@ -16,8 +16,9 @@ Case: TypeAlias = Literal["a", "b"]
 
 # How many numbers of x are held at a time: 1 MB of doubles, which a core keeps in its cache (2^20 takes twice as long).
 CHUNK = 2**17
-# A part has two batches at least, and holds both values of each X.
+# A part has two batches at least, and holds both values of each X, and their deviations for the variance.
 LARGEST_BATCH = 2**19
+MEMORY = 100e6
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ def measure_case(  # noqa: PLR0913, PLR0917 (each argument is a part of the expe
         rng: seeds what draws x and the noise. The same seed gives the same bits on any number of threads.
         batch: values of X a batch, the m of Eq. 3; at most 2^19, so that memory is bounded.
         progress: called now and then with the result so far.
-        threads: how many to use; None for one a core.
+        threads: how many to use at most, as far as 100 MB go; None for one a core.
 
     Raises:
         ValueError: if an argument lies outside of what is described above, or Var_Train comes out as 0.
@@ -82,7 +83,8 @@ def measure_case(  # noqa: PLR0913, PLR0917 (each argument is a part of the expe
 
     stats = BatchMeans("var_train", "var_test", samples_per_batch=m)
     parts = ((int(rng.integers(2**63)), min(share, missing - done)) for done in range(0, missing, share))
-    with closing(in_order(variances, parts, cores(threads))) as results:
+    fitting = int(MEMORY / (8 * (4 * share * m + 6 * CHUNK)))
+    with closing(in_order(variances, parts, min(cores(threads), fitting))) as results:
         for rows in results:
             stats.add(rows)
             if progress is not None and stats.batches >= 2:

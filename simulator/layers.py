@@ -56,7 +56,8 @@ class BatchNorm:
             0 is allowed, and then a unit that is constant over a batch is an error.
         batches: how many training batches the moving statistics have seen.
         moving_mean: (units,) moving average of the batch means, E_Moving.
-        moving_var: (units,) moving average of the UNBIASED batch variances, Var_Moving.
+        moving_var: (units,) moving average of m/(m-1) times the batch variances, Var_Moving: UNBIASED where the m
+            values are independent, as positions of one map seldom are.
 
     Raises:
         ValueError: if `units` is no whole number >= 1, `momentum` lies outside (0, 1], or `eps` is negative.

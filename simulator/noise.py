@@ -12,6 +12,10 @@ from simulator.draws import standardised, words
 Per: TypeAlias = Literal["element", "channel"]
 
 
+# As many random bits as x has.
+_WORDS: dict[str, type[np.unsignedinteger[Any]]] = {"float32": np.uint32, "float64": np.uint64}
+
+
 class _OffInTest:
     """What all of them share.
 
@@ -64,13 +68,22 @@ class Dropout(_OffInTest):
         return cls(1 / (1 + _at_least_0(variance)), per)
 
     def train(self, x: Array, rng: np.random.Generator) -> Array:
-        """Keep each element, or channel, with probability `retain`, and scale what is kept."""
+        """Keep each element, or channel, with probability `retain`, and scale what is kept.
+
+        Raises:
+            ValueError: if x is neither float32 nor float64, or `retain` is too small for its bits.
+        """
         if self.retain == 1:
             return x.copy()
-        word: Any = {4: np.uint32, 8: np.uint64}[x.dtype.itemsize]
-        threshold = round(self.retain * 2.0 ** (8 * x.dtype.itemsize))  # may be one more than the largest word
+        word = _WORDS.get(x.dtype.name)
+        if word is None:
+            raise refusal("x's dtype", x.dtype, f"must be one of {', '.join(_WORDS)}")
+        values = 2 ** (8 * x.dtype.itemsize)
+        threshold = round(self.retain * values)
+        if threshold == 0:
+            raise refusal("retain", self.retain, f"must be >= {1 / values:.2g} for x of {x.dtype}")
         kept = x * (words(rng, self._shape(x), word) < threshold)
-        kept /= self.retain
+        kept /= threshold / values
         return kept
 
 

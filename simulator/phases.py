@@ -71,6 +71,7 @@ class Phase:
         if isinstance(layer, BatchNorm):
             return self.normalise(layer, x)
         if isinstance(layer, Residual):
+            x.setflags(write=False)  # the shortcut must see what the branch has seen
             added = self.run(layer.branch, x)
             kept = self.run(layer.shortcut, x)
             if added.shape != kept.shape:
@@ -135,10 +136,11 @@ class DryRun(Phase):
 
     Attributes:
         most: of the numbers that are alive at any moment: twice a layer's input and output, and what is held meanwhile.
+        heaviest: of the numbers in one layer's weights, which a pass may round to x's dtype.
     """
 
     def __init__(self) -> None:
-        self.most = 0
+        self.most = self.heaviest = 0
         self._held = 0
 
     def run(self, layers: Sequence[Layer], x: Array) -> Array:
@@ -152,6 +154,7 @@ class DryRun(Phase):
         """Pass x through one layer, and keep note of the sizes."""
         y = super().apply(layer, x)
         self.most = max(self.most, self._held + 2 * (x.size + y.size))
+        self.heaviest = max(self.heaviest, np.size(getattr(layer, "weight", 0)))
         return y
 
     def normalise(self, norm: BatchNorm, x: Array) -> Array:

@@ -61,7 +61,8 @@ class Stack:
     """Layers in a row, at least one of them a BatchNorm.
 
     A layer is a BatchNorm, a noise (anything with `train` and `test`), a Residual, or a function of x, the same in
-    both phases. Only BatchNorms may keep anything from batch to batch: the threads share the rest.
+    both phases. Only BatchNorms may keep anything from batch to batch, since the threads share the rest; and none may
+    change x in place.
 
     Attributes:
         layers: in order, the first one sees the inputs.
@@ -127,12 +128,14 @@ class Stack:
         is assumed of units, layers, batches or positions. They are those of `BatchMeans` over `replicas` rows, for
         the given weights. n = replicas x batches x batch counts samples of the inputs.
 
-        Three effects are real, and belong to BN's finite batches of m rather than to the noise; they are why `batch`
+        Four effects are real, and belong to BN's finite batches of m rather than to the noise; they are why `batch`
         is large by default. In training a BN's output has batch variance exactly 1 (biased), so a BN behind it reads
         m/(m-1): without any noise, each BN after the first has a shift of 1 - 1/m or thereabouts. Dropout's zeros
         leave a BN at minus its batch mean, right at the kink of a ReLU behind it, which adds O(1/sqrt(m)) to the
         moving mean of the next BN. And 1 / moving_var has a mean above 1 / E[moving_var], by O(1/(m batches)) with
-        the cumulative average, by O(momentum/m) with the exponential one.
+        the cumulative average, by O(momentum/m) with the exponential one. And m/(m-1) leaves a batch variance unbiased
+        only where its m values are independent: positions of a map that are correlated, or share their noise, make it
+        too small by the variance of a sample's mean over positions, divided by `batch`.
 
         Args:
             inputs: samples x: (n, d) or (n, channels, h, w).
@@ -216,12 +219,14 @@ class Stack:
         dry = DryRun()
         dry.run(self.layers, x)
         bytes_a_sample = max(dry.most, 6 * x.size) * x.itemsize
-        most = int(MEMORY / (batch * bytes_a_sample))
+        bytes_a_thread = batch * bytes_a_sample + dry.heaviest * x.itemsize
+        most = int(MEMORY / bytes_a_thread)
         asked = cores(threads)
         least = 1 if threads is None else asked
         if most < least:
-            rule = f"would take {least * batch * bytes_a_sample / 1e6:.0f} MB of {MEMORY / 1e6:.0f} on {least} threads"
-            raise refusal("batch", batch, f"{rule}; at most {int(MEMORY / bytes_a_sample / least)} for this stack")
+            rule = f"would take {least * bytes_a_thread / 1e6:.0f} MB of {MEMORY / 1e6:.0f} on {least} threads"
+            fits = int((MEMORY / least - dry.heaviest * x.itemsize) / bytes_a_sample)
+            raise refusal("batch", batch, f"{rule}; at most {max(0, fits)} for this stack")
         small = threads is None and batch * dry.most < ALONE
         return 1 if small else min(asked, most)
 
@@ -245,6 +250,7 @@ class _Batches:
         rng, drawn = np.random.default_rng(self._seeds), []
         for size in self._sizes:
             x = self._inputs.sample(size, rng)
+            x.setflags(write=False)  # every pass must see the same, whatever the layers do
             if x.nbytes * len(self._sizes) <= self._keep:
                 drawn.append(x)
             yield x

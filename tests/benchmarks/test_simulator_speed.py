@@ -10,7 +10,7 @@ from theory import EQUATIONS
 BENCHMARK = runpy.run_path(str(Path(__file__).parent / "simulator_speed.py"))
 
 
-@pytest.mark.parametrize("program", ["obvious_numpy", "obvious_torch", "simulator"])
+@pytest.mark.parametrize("program", ["obvious_numpy", "obvious_torch", "threaded_torch", "simulator"])
 def test_every_program_measures_the_shift_of_the_setting(program: str):
     names = {"retain": "RETAIN", "c": "C", "v": "V", "rho": "RHO", "d": "D", "cos2": "COS2"}
     derived = EQUATIONS["eq10"].evaluate(**{argument: BENCHMARK[name] for argument, name in names.items()})

@@ -1,6 +1,6 @@
 import math
 from itertools import combinations
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -118,9 +118,37 @@ def test_far_from_zero_the_moments_hold_up_to_the_farthest_mean_of_a_dtype(dtype
         Equicorrelated(3, -2.01 * farthest, 4.0, 0.5, dtype=dtype)
 
 
-def test_single_precision_is_picked_as_far_as_it_resolves_x():
-    assert smallest_dtype(0.0, 1.0) == smallest_dtype(-200.0, 4.0) == "float32"
-    assert smallest_dtype(200.1, 4.0) == smallest_dtype(1.0, 0.0) == "float64"
+@pytest.mark.parametrize(
+    ("moments", "dtype"),
+    [
+        ((1, 0.0, 1.0, 0.0), "float32"),
+        ((576, 0.5, 1.0, 0.2), "float32"),
+        ((576, -200.0, 4.0, 0.2), "float32"),
+        ((576, 200.1, 4.0, 0.2), "float64"),
+        ((2, 0.0, 1.0, 1.0), "float64"),  # differences vanish
+        ((5, 0.0, 1.0, -0.25), "float64"),  # so does the sum
+        ((1, 3.0, 1.0, 1.0), "float32"),  # one input has no correlation
+        ((1, 1.0, 0.0, 0.0), "float64"),
+    ],
+)
+def test_single_precision_is_picked_where_it_resolves_every_sum_of_the_inputs(moments: Any, dtype: str):
+    assert smallest_dtype(*moments) == dtype
+
+
+def test_maps_that_are_nearly_constant_ask_for_double_precision():
+    assert [smallest_dtype(64, 0.0, 1.0, 0.1, spatial) for spatial in (0.5, 0.9999, -1.0)] == [
+        "float32",
+        "float64",
+        "float64",
+    ]
+
+
+@pytest.mark.parametrize("above", [1e-3, 1e-6, 1e-8])
+def test_a_sum_that_nearly_vanishes_keeps_its_variance_in_the_dtype_that_is_picked(above: float):
+    d, mean, rho = 50, 20.0, (above - 1) / 49
+    inputs = Equicorrelated(d, mean, 1.0, rho, dtype=smallest_dtype(d, mean, 1.0, rho))
+    sums = (inputs.sample(20_000, np.random.default_rng(0)) - mean).sum(axis=1, dtype=np.float64)
+    assert agrees(sums**2 / (d * above), 1)
 
 
 @pytest.mark.parametrize("correlation", [-1.0, 0.0, 1.0])

@@ -1,4 +1,6 @@
 import math
+import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -125,10 +127,10 @@ def test_dropout_keeps_the_share_that_it_was_told_to(dtype: type, retain: float)
 
 
 @EVERY_DTYPE
-@pytest.mark.parametrize("retain", [1e-30, math.nextafter(1, 0), 1 - 1e-11])
+@pytest.mark.parametrize("retain", [1e-9, math.nextafter(1, 0), 1 - 1e-11])
 def test_dropout_next_to_keeping_none_or_all_keeps_none_or_all(dtype: type, retain: float):
     noisy = Dropout(retain).train(np.ones((100, 100), dtype), np.random.default_rng(0))
-    assert noisy == pytest.approx(round(retain), abs=1e-10)
+    assert noisy == pytest.approx(round(retain), abs=1e-8)
 
 
 @pytest.mark.parametrize("noise", [Dropout(1), Uout(0), GaussianDropout(0)])
@@ -172,3 +174,32 @@ def test_a_noise_that_makes_no_sense_is_refused_in_one_line(build, message: str)
     with pytest.raises(ValueError, match=message) as refused:
         build()
     assert "\n" not in str(refused.value)
+
+
+def test_dropout_keeps_the_mean_of_what_its_random_bits_can_express():
+    retain = 3.5 * 2.0**-32
+    kept = Dropout(retain).train(np.ones(4, np.float32), ZeroBits())
+    assert kept.tolist() == [2.0**30] * 4  # 4 of 2^32 words keep, so that is what is scaled by
+
+
+class ZeroBits(np.random.Generator):
+    """Every word is 0, which is always below the threshold."""
+
+    def __init__(self) -> None:
+        super().__init__(np.random.PCG64(0))
+
+    def integers(self, *arguments: Any, **_options: Any) -> Any:
+        _low, _high, size, dtype = arguments
+        return np.zeros(size, dtype)
+
+
+@pytest.mark.parametrize(
+    ("noise", "dtype", "told"),
+    [
+        (Dropout(0.5), np.float16, "x's dtype = float16: must be one of float32, float64"),
+        (Dropout(1e-11), np.float32, "retain = 1e-11: must be >= 2.3e-10 for x of float32"),
+    ],
+)
+def test_what_random_bits_cannot_express_is_refused(noise: Dropout, dtype: Any, told: str):
+    with pytest.raises(ValueError, match=re.escape(told)):
+        noise.train(np.ones(4, dtype), np.random.default_rng(0))

@@ -174,7 +174,7 @@ def test_a_stack_trains_and_tests_as_the_same_net_in_pytorch(momentum: float | N
     inputs = Recorded(FeatureMaps(3, (8, 6), 0.5, 1.0, 0.2, 0.5))
     stack = Stack(net.layers)
     stack.train(inputs, np.random.default_rng(0), batches=4, batch=8, epochs=epochs)
-    batches = [torch.from_numpy(x) for x in inputs.given[:4]]
+    batches = [torch.from_numpy(x.copy()) for x in inputs.given[:4]]
     with torch.no_grad():
         for x in batches * epochs:
             theirs(x)
@@ -202,7 +202,7 @@ def test_measuring_averages_what_pytorch_gives_over_units_and_replicas():
     readings = Stack(net.layers).measure(
         inputs, np.random.default_rng(0), replicas=3, batches=2, batch=4, epochs=2, threads=1
     )
-    given = [torch.from_numpy(x) for x in inputs.given if len(x) == 4]
+    given = [torch.from_numpy(x.copy()) for x in inputs.given if len(x) == 4]
     moving: list[list[float]] = []
     with torch.no_grad():
         for first in (0, 2, 4):

@@ -12,9 +12,11 @@ from simulator import (
     Dropout,
     Equicorrelated,
     Estimate,
+    FeatureMaps,
     Linear,
     Reading,
     ReLU,
+    Residual,
     Stack,
     Uout,
     measure_case,
@@ -257,3 +259,20 @@ def test_a_stack_that_makes_no_sense_is_refused(call, message: str):
     with pytest.raises(ValueError, match=message) as refused:
         call()
     assert "\n" not in str(refused.value)
+
+
+def test_a_layer_that_would_change_its_input_is_stopped():
+    def doubled_in_place(x: Array) -> Array:
+        x *= 2
+        return x
+
+    for layers in ([doubled_in_place, BatchNorm(4)], [ReLU(), Residual([doubled_in_place]), BatchNorm(4)]):
+        with pytest.raises(ValueError, match="read-only"):
+            Stack(layers).measure(STANDARD, np.random.default_rng(0), **LITTLE)
+
+
+def test_batch_variances_of_correlated_positions_come_out_too_small_as_told():
+    maps = FeatureMaps(2, 4, 0.0, 1.0, 0.0, spatial=1.0)  # constant maps: a batch of 8 has 8 values, 16 times each
+    reading = Stack([BatchNorm(2)]).measure(maps, np.random.default_rng(0), replicas=400, batches=4, batch=8)[0]
+    assert agrees(reading.real_var, (1 - 1 / 8) * 128 / 127)
+    assert not agrees(reading.real_var, 1)
