@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from paper_checks.bookkeeping import by_id
 from paper_checks.claims_equations import EQUATION_CLAIMS
 from paper_checks.claims_experiments import CLAIMS as EXPERIMENT_CLAIMS
+from paper_checks.claims_law import LAW_CLAIMS
 from paper_checks.ledger import Claim
 
-CLAIMS: Mapping[str, Claim] = by_id((*EQUATION_CLAIMS, *EXPERIMENT_CLAIMS))
+CLAIMS: Mapping[str, Claim] = by_id((*EQUATION_CLAIMS, *LAW_CLAIMS, *EXPERIMENT_CLAIMS))

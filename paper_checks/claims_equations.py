@@ -1,59 +1,43 @@
-"""Claims of Sections 1-3 and 5 that need no training: the equations, their conditions, and the law behind them."""
+"""Claims of Sections 1-3 and 5 that need no training: the equations and their conditions."""
 
-from paper_checks.ledger import Claim, Evidence, Verdict
+from paper_checks.ledger import THREE_WAYS, Claim, Evidence, contradicted, holds, holds_if, underspecified
 
 PROVED, ENUMERATED, SIMULATED = Evidence.PROVED, Evidence.ENUMERATED, Evidence.SIMULATED
-THREE_WAYS = (PROVED, ENUMERATED, SIMULATED)
-
-
-def _holds(claim_id: str, where: str, says: str, *evidence: Evidence) -> Claim:
-    return Claim(claim_id, where, says, evidence, Verdict.HOLDS)
-
-
-def _holds_if(claim_id: str, where: str, says: str, condition: str, *evidence: Evidence) -> Claim:
-    return Claim(claim_id, where, says, evidence, Verdict.HOLDS_IF, condition)
-
-
-def _contradicted(claim_id: str, where: str, says: str, by: str, *evidence: Evidence) -> Claim:
-    return Claim(claim_id, where, says, evidence, Verdict.CONTRADICTED, by)
-
-
-def _underspecified(claim_id: str, where: str, says: str, missing: str, *evidence: Evidence) -> Claim:
-    return Claim(claim_id, where, says, evidence, Verdict.UNDERSPECIFIED, missing)
-
 
 INTRODUCTION = (
-    _holds(
+    holds(
         "F1a",
         "Fig. 1, upper part",
         "For x ~ N(0, 1), Dropout makes the variance 1/p in training, which BN keeps, and 1 in test.",
         *THREE_WAYS,
     ),
-    _holds_if(
+    holds_if(
         "S1-TOOLBOX",
         "Section 1",
         "Common toolboxes keep BN's moving variance of training for the test.",
         "PyTorch, which was run; TensorFlow and MXNet were not.",
         ENUMERATED,
     ),
-    _contradicted(
+    holds_if(
         "S1-SCALES",
         "Section 1",
         "From training to test Dropout scales a response by p, and that changes its variance.",
-        "By the formulas of Section 2: in either, the mean of a response is the same in training and in test, while "
-        "the variance is not. What goes from training to test is the noise, not a scale.",
+        "A response that is kept is meant: by Section 2 it is x, then p x, originally, and x/p, then x, in the paper. "
+        "Averaged over masks a response is not scaled, since those that were dropped return; and its variance does "
+        "not change by the p^2 of a scale, but by what the noise had added.",
         ENUMERATED,
     ),
-    _holds_if(
+    holds_if(
         "S1a",
         "Section 1",
         "The numerical deviation grows as the signal goes deeper.",
-        "The units of a block are uncorrelated: a linear stack then delivers p^L; simulated stacks of ReLUs less than "
-        "that, and their means drift further with every block. What real networks do is S1-DEPTH-RUN.",
+        "A linear stack of case (a) whose units are uncorrelated: it delivers p^L. Eight simulated blocks with ReLU, "
+        "whose units do not stay so, deliver less than p^L, and with every block their means drift further in units "
+        "of the response; in units of BN's deviation no further in the eighth. What real networks do is S1-DEPTH-RUN.",
         PROVED,
         SIMULATED,
     ),
-    _holds_if(
+    holds_if(
         "S1b",
         "Abstract; Section 1",
         "A large feature dimension reduces the shift.",
@@ -64,22 +48,22 @@ INTRODUCTION = (
 )
 
 PRELIMINARIES = (
-    _holds("E1", "Section 2, Eq. 1", "Masks are Bernoulli(p); scaling by 1/p preserves the mean.", *THREE_WAYS),
-    _contradicted(
+    holds("E1", "Section 2, Eq. 1", "Masks are Bernoulli(p); scaling by 1/p preserves the mean.", *THREE_WAYS),
+    contradicted(
         "E1-DOMAIN",
         "Section 2",
         "The retain ratio may be anything with 0 <= p <= 1.",
         "At p = 0 the scaling 1/p of the paper's own formula does not exist; the equations need 0 < p <= 1.",
         PROVED,
     ),
-    _holds(
+    holds(
         "S2-SCALE",
         "Section 2",
         "Scaling by 1/p in training has the same effect as scaling by p in test.",
         PROVED,
         SIMULATED,
     ),
-    _holds_if(
+    holds_if(
         "S2-GEOMETRIC",
         "Sections 2 and 3",
         "Dropout's test policy is the equally weighted geometric mean of all sub-networks.",
@@ -87,15 +71,15 @@ PRELIMINARIES = (
         "behind a ReLU it is not exact.",
         ENUMERATED,
     ),
-    _holds_if(
+    holds_if(
         "E2",
         "Section 2, Eq. 2",
         "BN gives each unit mean 0 and variance 1 over the batch.",
         "epsilon = 0; otherwise the variance is sigma^2/(sigma^2 + epsilon).",
         *THREE_WAYS,
     ),
-    _holds("E2-AFFINE", "Section 2", "BN's own scale and shift do not matter for the variance shift.", PROVED),
-    _holds_if(
+    holds("E2-AFFINE", "Section 2", "BN's own scale and shift do not matter for the variance shift.", PROVED),
+    holds_if(
         "E3",
         "Section 2, Eq. 3",
         "The moving variance, an average of m/(m-1) sigma^2, estimates the variance unbiasedly.",
@@ -103,22 +87,22 @@ PRELIMINARIES = (
         "positions of one feature map, which BN pools over, are correlated.",
         *THREE_WAYS,
     ),
-    _holds("E4", "Section 2, Eq. 4", "In test BN is a fixed linear map, made of the moving statistics.", *THREE_WAYS),
+    holds("E4", "Section 2, Eq. 4", "In test BN is a fixed linear map, made of the moving statistics.", *THREE_WAYS),
 )
 
 CASE_A = (
-    _holds("E5", "Section 3.1, Eq. 5", "Case (a): Var_Train = (c^2 + v)/p - c^2.", *THREE_WAYS),
-    _holds("E6", "Section 3.1, Eq. 6", "Case (a): the shift is v/((c^2 + v)/p - c^2).", *THREE_WAYS),
-    _holds("E6-LE", "Section 3.1", "Delta(p) <= 1; equality holds only at p = 1.", PROVED, ENUMERATED),
-    _holds(
+    holds("E5", "Section 3.1, Eq. 5", "Case (a): Var_Train = (c^2 + v)/p - c^2.", *THREE_WAYS),
+    holds("E6", "Section 3.1, Eq. 6", "Case (a): the shift is v/((c^2 + v)/p - c^2).", *THREE_WAYS),
+    holds("E6-LE", "Section 3.1", "Delta(p) <= 1; equality holds only at p = 1.", PROVED, ENUMERATED),
+    holds(
         "E6-ONLY",
         "Section 3.1",
         "In case (a) nothing but p -> 1 removes the shift: indeed Delta(p) <= p.",
         PROVED,
         ENUMERATED,
     ),
-    _holds("S3-MEAN", "Section 3", "Dropout keeps the means of units, not their variances.", PROVED, SIMULATED),
-    _holds_if(
+    holds("S3-MEAN", "Section 3", "Dropout keeps the means of units, not their variances.", PROVED, SIMULATED),
+    holds_if(
         "S3-CHAIN",
         "Section 3.1",
         "The shift starts a chain reaction, which reaches the means as well.",
@@ -127,30 +111,12 @@ CASE_A = (
         "mask and ReLU. Right behind Dropout a ReLU commutes with the mask, and the mean stays.",
         *THREE_WAYS,
     ),
-    _holds_if(
-        "X-PRODUCT",
-        "beyond Section 3.1",
-        "Local shifts multiply from block to block.",
-        "The noise of every block meets each unit alone. Behind sums of correlated inputs Dropout adds to variances "
-        "only, so the inputs are less correlated in training than in test, and the product understates what is left.",
-        ENUMERATED,
-        SIMULATED,
-    ),
-    _contradicted(
-        "X-DRIFT",
-        "beyond Section 3.1",
-        "Width protects from the whole chain reaction (our reading of how the paper praises it).",
-        "It heals variances, at rho > 0. The squared drift of means over BN's variance grows with K = d cos^2: it is "
-        "K delta^2/(v + s^2(c^2 + v)) at rho = 0, where nothing heals, and up to delta^2/(v rho) otherwise.",
-        PROVED,
-        SIMULATED,
-    ),
 )
 
 CASE_B = (
-    _holds("E7", "Section 3.2, Eq. 7", "Case (b): the variance in training.", *THREE_WAYS),
-    _holds("E8", "Section 3.2, Eq. 8", "Case (b): the variance in test.", *THREE_WAYS),
-    _contradicted(
+    holds("E7", "Section 3.2, Eq. 7", "Case (b): the variance in training.", *THREE_WAYS),
+    holds("E8", "Section 3.2, Eq. 8", "Case (b): the variance in test.", *THREE_WAYS),
+    contradicted(
         "E8-DOMAIN",
         "Section 3.2, Eqs. 7 and 8",
         "A common correlation may lie anywhere in [-1, 1].",
@@ -158,11 +124,11 @@ CASE_B = (
         PROVED,
         ENUMERATED,
     ),
-    _holds("E9", "Section 3.2, Eq. 9", "rho^ax = rho^x v/((c^2 + v)/p - c^2).", *THREE_WAYS),
-    _holds("E9-BOUND", "Section 3.2, Eq. 7", "rho^ax lies in [-1, 1]; indeed |rho^ax| <= |rho^x|.", PROVED, ENUMERATED),
-    _holds("E10", "Section 3.2, Eq. 10", "Case (b): the shift.", *THREE_WAYS),
-    _holds("E10-LT", "Section 3.2", "Delta(p, d) < 1 for p < 1.", PROVED, ENUMERATED),
-    _holds_if(
+    holds("E9", "Section 3.2, Eq. 9", "rho^ax = rho^x v/((c^2 + v)/p - c^2).", *THREE_WAYS),
+    holds("E9-BOUND", "Section 3.2, Eq. 7", "rho^ax lies in [-1, 1]; indeed |rho^ax| <= |rho^x|.", PROVED, ENUMERATED),
+    holds("E10", "Section 3.2, Eq. 10", "Case (b): the shift.", *THREE_WAYS),
+    holds("E10-LT", "Section 3.2", "Delta(p, d) < 1 for p < 1.", PROVED, ENUMERATED),
+    holds_if(
         "E10-P",
         "Section 3.2",
         "Delta(p, d) -> 1 as p -> 1.",
@@ -170,7 +136,7 @@ CASE_B = (
         PROVED,
         ENUMERATED,
     ),
-    _holds_if(
+    holds_if(
         "E10-D",
         "Section 3.2, Eq. 12",
         "Delta(p, d) -> 1 as d -> infinity.",
@@ -179,22 +145,22 @@ CASE_B = (
         PROVED,
         SIMULATED,
     ),
-    _holds(
+    holds(
         "S3-WAYS",
         "Section 3.2",
         "Only p -> 1 or d -> infinity brings Delta to 1: indeed 1 - Delta >= (1-p)/(1-p+p d).",
         PROVED,
         ENUMERATED,
     ),
-    _holds("E11", "Section 3.2, Eq. 11", "cos^2 is (sum w)^2/(d sum w^2), and lies in [0, 1].", *THREE_WAYS),
-    _holds_if(
+    holds("E11", "Section 3.2, Eq. 11", "cos^2 is (sum w)^2/(d sum w^2), and lies in [0, 1].", *THREE_WAYS),
+    holds_if(
         "E12",
         "Section 3.2, Eq. 12",
         "Eq. 10 divided by d cos^2.",
         "The weights do not sum to zero: then cos^2 = 0, Eq. 10 still holds, and Eq. 12 divides by zero.",
         *THREE_WAYS,
     ),
-    _holds_if(
+    holds_if(
         "AB",
         "Section 3",
         "Case (b) is milder than case (a).",
@@ -202,7 +168,7 @@ CASE_B = (
         "weights, case (b) shifts more.",
         *THREE_WAYS,
     ),
-    _holds_if(
+    holds_if(
         "T1-LINEAR",
         "Section 3.2, Table 1",
         "d cos^2 grows linearly with d.",
@@ -211,16 +177,17 @@ CASE_B = (
         ENUMERATED,
         SIMULATED,
     ),
-    _holds_if(
+    holds_if(
         "S3-CONVS",
         "Section 3",
         "Two or more convolutions between Dropout and BN reduce to one.",
-        "Nothing but linear maps between them, neither BN nor ReLU, which real blocks have there; and no padding: two "
-        "padded layers weigh places near the border as no single one does. The law covers that, Eq. 10 does not.",
+        "Nothing but linear maps between them, neither BN nor ReLU, which real blocks have there; and no padding "
+        "behind the first: a padded later layer weighs places near the border as no single one does. The law covers "
+        "that, Eq. 10 does not.",
         *THREE_WAYS,
     ),
-    _holds("S3-FC", "Section 3", "A fully connected layer is the same case as a 1 x 1 convolution.", ENUMERATED),
-    _contradicted(
+    holds("S3-FC", "Section 3", "A fully connected layer is the same case as a 1 x 1 convolution.", ENUMERATED),
+    contradicted(
         "S3-WRN",
         "Section 3",
         "Wide ResNet with Dropout follows case (b) exactly.",
@@ -231,57 +198,15 @@ CASE_B = (
     ),
 )
 
-LAW = (
-    _holds(
-        "LAW",
-        "beyond the paper",
-        "Var_Train = Var_Test + s^2 sum w^2 E[x^2] for any noise of mean 1 and variance s^2 and any x: Eqs. 5-13 are "
-        "special cases.",
-        *THREE_WAYS,
-    ),
-    _holds(
-        "LAW-SHARED",
-        "beyond the paper",
-        "The law where groups of inputs share one noise, as a channel's positions do.",
-        *THREE_WAYS,
-    ),
-    _holds("LAW-RESIDUAL", "beyond the paper", "The law with a residual branch added before BN.", PROVED, SIMULATED),
-    _holds(
-        "LAW-POOLED",
-        "beyond the paper",
-        "The law for k x k convolutions with zero padding, stride and groups, and for average pooling, of maps that "
-        "are correlated in space, and the variance that BN pools over batch and positions.",
-        SIMULATED,
-    ),
-    _holds_if(
-        "X-BORDERS",
-        "beyond Section 3.2, Eq. 10",
-        "Eq. 10 with a kernel's d and cos^2 gives the shift of a whole feature map.",
-        "No padding. Zeros around a map leave fewer inputs at its borders, where positive correlation heals less; and "
-        "positions whose means differ add to the variance that BN pools. For sums of 3 x 3 over two channels of 8 x 8 "
-        "at p = 0.5, v = 1, rho = 0.2 the shift is 0.799, not 0.815, at c = 0, and 0.584, not 0.468, at c = 2.",
-        ENUMERATED,
-        SIMULATED,
-    ),
-    _holds(
-        "LAW-AXIOMS",
-        "beyond the paper",
-        "Every assumption behind Eqs. 5-10 is needed, equation by equation, and all of them can hold together; so "
-        "can those of the law.",
-        PROVED,
-        ENUMERATED,
-    ),
-)
-
 UOUT = (
-    _holds_if(
+    holds_if(
         "E13",
         "Section 5, Eq. 13",
         "Uout in case (a) shifts by 3/(3 + beta^2); 300/301 at beta = 0.1.",
         "c = 0; with a mean it is v/(v + (beta^2/3)(c^2 + v)).",
         *THREE_WAYS,
     ),
-    _holds_if(
+    holds_if(
         "S5-P",
         "Section 5",
         "In case (a) the shift is p: a drop ratio of 0.1 scales the variance by 0.9.",
@@ -289,14 +214,14 @@ UOUT = (
         PROVED,
         SIMULATED,
     ),
-    _holds(
+    holds(
         "S5-GAUSSIAN",
         "Section 5",
         "Noise x + x r with r ~ N(0, 1) is another form of Dropout: it shifts as p = 1/2 does.",
         PROVED,
         SIMULATED,
     ),
-    _holds_if(
+    holds_if(
         "S5-LIGHTER",
         "Section 5",
         "Uout carries a lighter variance shift than Dropout.",
@@ -305,7 +230,7 @@ UOUT = (
         PROVED,
         SIMULATED,
     ),
-    _underspecified(
+    underspecified(
         "S5-CASE",
         "Section 5",
         "Eq. 13, derived for case (a) at c = 0, explains Uout in case (b).",
@@ -313,31 +238,21 @@ UOUT = (
         "Eq. 13 does not.",
         PROVED,
     ),
-    _holds(
+    holds(
         "S5-LAST",
         "Section 5; Section 6",
         "Dropout after the last BN shifts no BN.",
         PROVED,
         SIMULATED,
     ),
-    _holds_if(
-        "X-ADDITIVE",
-        "beyond Section 5",
-        "Uout may be implemented as x + r, or with one r for a whole channel, as public code often does.",
-        "x + r has the variance of Uout exactly where E[x^2] = 1, so that a test on standard normal inputs passes it. "
-        "One r for a channel adds the square of the sum, not the sum of the squares: the same only for a single input.",
-        PROVED,
-        ENUMERATED,
-        SIMULATED,
-    ),
-    _holds_if(
+    holds_if(
         "S3-BEFORE",
         "Section 3",
         "Only Dropout before a BN matters: one behind it stands before the next.",
         "There is a next BN; Section 5 makes use of the exception.",
         SIMULATED,
     ),
-    _holds_if(
+    holds_if(
         "S6-MONOTONE",
         "Section 4; Section 6",
         "In either case a smaller drop ratio shifts less.",
@@ -347,4 +262,4 @@ UOUT = (
     ),
 )
 
-EQUATION_CLAIMS: tuple[Claim, ...] = (*INTRODUCTION, *PRELIMINARIES, *CASE_A, *CASE_B, *LAW, *UOUT)
+EQUATION_CLAIMS: tuple[Claim, ...] = (*INTRODUCTION, *PRELIMINARIES, *CASE_A, *CASE_B, *UOUT)

@@ -9,11 +9,14 @@ import numpy as np
 from hypothesis import strategies as st
 from sympy import Expr
 
+from paper_checks.statistics import difference, quotient, root
 from simulator import (
     CaseResult,
     Equicorrelated,
+    Estimate,
     FiniteInputs,
     Noise,
+    Reading,
     measure_case,
     one_hot_plus_shift,
     weights_with_cos2,
@@ -143,3 +146,13 @@ def variance_of(outcomes: Iterable[tuple[Fraction, Fraction]]) -> Fraction:
     pairs = list(outcomes)
     mean = sum((chance * x for chance, x in pairs), Fraction(0))
     return sum((chance * x * x for chance, x in pairs), Fraction(0)) - mean**2
+
+
+def drift(reading: Reading) -> Estimate:
+    """By how much the mean is smaller in test than BN remembers, in units of the response."""
+    return difference(reading.moving_mean, reading.real_mean)
+
+
+def relative_drift(reading: Reading) -> Estimate:
+    """The drift in units of the deviation that BN remembers."""
+    return quotient(drift(reading), root(reading.moving_var))

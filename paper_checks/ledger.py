@@ -58,6 +58,29 @@ class Claim:
     because: str = ""
 
 
+THREE_WAYS = (Evidence.PROVED, Evidence.ENUMERATED, Evidence.SIMULATED)
+
+
+def holds(claim_id: str, where: str, says: str, *evidence: Evidence) -> Claim:
+    """A claim that holds as it is said."""
+    return Claim(claim_id, where, says, evidence, Verdict.HOLDS)
+
+
+def holds_if(claim_id: str, where: str, says: str, condition: str, *evidence: Evidence) -> Claim:
+    """A claim that holds under a condition."""
+    return Claim(claim_id, where, says, evidence, Verdict.HOLDS_IF, condition)
+
+
+def contradicted(claim_id: str, where: str, says: str, by: str, *evidence: Evidence) -> Claim:
+    """A claim that something contradicts."""
+    return Claim(claim_id, where, says, evidence, Verdict.CONTRADICTED, by)
+
+
+def underspecified(claim_id: str, where: str, says: str, missing: str, *evidence: Evidence) -> Claim:
+    """A claim that cannot be decided as it is said."""
+    return Claim(claim_id, where, says, evidence, Verdict.UNDERSPECIFIED, missing)
+
+
 def check(claim_id: str, evidence: Evidence, verdict: Verdict = Verdict.HOLDS) -> Callable[[Test], Test]:
     """Mark a test as a check of a claim: it brings `evidence` of one kind and, passing, establishes `verdict`."""
 

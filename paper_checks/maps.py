@@ -2,11 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
+from itertools import product
 
 import numpy as np
 
 from paper_checks.comparing import value
-from simulator import Array, Convolution, Equicorrelated, FeatureMaps
+from simulator import Array, Convolution, Enumerated, Equicorrelated, FeatureMaps, FiniteInputs
+from simulator.contracts import refusal
 
 LinearLayer = Callable[[Array], Array]
 
@@ -84,6 +87,39 @@ class MapSums:
         return value("law-shared", var_test=self.var_test, noise_var=noise_var, second_moments=met)
 
 
+def weights_by_loops(layer: Convolution, shape: tuple[int, int, int]) -> Array:
+    """What each number of a map counts in the sum at each position, read off the kernel: as `MapSums.weights`."""
+    (filters, depth, k_h, k_w), (channels, h, w) = layer.weight.shape, shape
+    (down, across), (top, left) = layer.stride, layer.padding
+    rows, columns = 1 + (h + 2 * top - k_h) // down, 1 + (w + 2 * left - k_w) // across
+    weights = np.zeros((filters, rows, columns, channels, h, w))
+    for f, i, j, c, a, b in np.ndindex(filters, rows, columns, depth, k_h, k_w):
+        channel = f // (filters // layer.groups) * depth + c
+        row, column = i * down + a - top, j * across + b - left
+        if 0 <= row < h and 0 <= column < w:
+            weights[f, i, j, channel, row, column] = layer.weight[f, c, a, b]
+    return weights.reshape(filters, rows * columns, channels, h * w)
+
+
+def pooled_over_masks(layer: LinearLayer, inputs: FiniteInputs, shape: tuple[int, int, int]) -> Enumerated:
+    """What BN pools over positions, over every mask of retain ratio 1/2 and every point, as a mean over filters.
+
+    Where points and weights are whole numbers all that is added up is whole, too, and so exact in floating point.
+    """
+    points = np.array(inputs.points, dtype=np.float64).reshape(-1, *shape)
+    masks = np.array(list(product((0.0, 2.0), repeat=inputs.d))).reshape(-1, 1, *shape)
+    return Enumerated(*_pooled(layer((masks * points).reshape(-1, *shape))), *_pooled(layer(points)))
+
+
+def _pooled(x: Array) -> tuple[Fraction, Fraction]:
+    """Means and BIASED variances of x: (n, filters, h, w) over samples and positions, averaged over filters."""
+    m, filters = x.size // x.shape[1], x.shape[1]
+    means = [Fraction(float(total)) / m for total in x.sum(axis=(0, 2, 3))]
+    powers = [Fraction(float(total)) / m for total in (x * x).sum(axis=(0, 2, 3))]
+    variances = [power - mean**2 for power, mean in zip(powers, means, strict=True)]
+    return sum(means, Fraction(0)) / filters, sum(variances, Fraction(0)) / filters
+
+
 def through(layers: Sequence[LinearLayer], x: Array) -> Array:
     """Pass x through layers in a row."""
     for layer in layers:
@@ -92,7 +128,13 @@ def through(layers: Sequence[LinearLayer], x: Array) -> Array:
 
 
 def composed(first: Convolution, second: Convolution) -> Convolution:
-    """The one convolution that two without padding are: its kernel sums the products of their weights by offset."""
+    """The one convolution that two are: its kernel sums the products of their weights by offset.
+
+    Raises:
+        ValueError: if the second is padded, since around the first one's outputs it sees zeros that no single one sees.
+    """
+    if second.padding != (0, 0):
+        raise refusal("second.padding", second.padding, "must be (0, 0)")
     inner, outer, (down, across) = dense(first), dense(second), first.stride
     sizes = zip(inner.shape[2:], outer.shape[2:], first.stride, strict=True)
     rows, columns = (near + step * (far - 1) for near, far, step in sizes)
@@ -100,7 +142,7 @@ def composed(first: Convolution, second: Convolution) -> Convolution:
     for i, j in np.ndindex(*outer.shape[2:]):
         place = np.s_[:, :, down * i : down * i + inner.shape[2], across * j : across * j + inner.shape[3]]
         kernel[place] += np.einsum("oh,hdab->odab", outer[:, :, i, j], inner)
-    return Convolution(kernel, stride=(down * second.stride[0], across * second.stride[1]))
+    return Convolution(kernel, (down * second.stride[0], across * second.stride[1]), first.padding)
 
 
 def dense(layer: Convolution) -> Array:

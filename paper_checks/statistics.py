@@ -47,26 +47,41 @@ def surely_seen_at(replicas: int | None = None) -> float:
 
 @dataclass
 class Budget:
-    """What a run has spent: one entry for each comparison, the relative error that it would have caught."""
+    """What a run has spent.
+
+    Attributes:
+        caught: for each comparison with a value, the relative error that it would have caught.
+        ordered: how many comparisons only asked which of two estimates is larger.
+    """
 
     caught: list[float] = field(default_factory=list)
+    ordered: int = 0
 
-    def spend(self, smallest: float) -> None:
-        """Enter a comparison.
+    @property
+    def spent(self) -> int:
+        """How many comparisons were made."""
+        return len(self.caught) + self.ordered
+
+    def spend(self, smallest: float | None = None) -> None:
+        """Enter a comparison with a value and the relative error that it would have caught, or one of order.
 
         Raises:
             AssertionError: where the run makes more comparisons than the budget was divided by.
         """
-        self.caught.append(smallest)
-        assert len(self.caught) <= COMPARISONS, f"more than {COMPARISONS} comparisons: raise COMPARISONS"
+        if smallest is None:
+            self.ordered += 1
+        else:
+            self.caught.append(smallest)
+        assert self.spent <= COMPARISONS, f"more than {COMPARISONS} comparisons: raise COMPARISONS"
 
     def __str__(self) -> str:
-        if not self.caught:
+        if not self.spent:
             return "no statistical comparison was made"
+        weakest = f"{max(self.caught):.2%} (the weakest check)" if self.caught else "no promised size"
         return (
-            f"{len(self.caught)} statistical comparisons, each rejecting at {rejects_at():.2f} standard errors or "
-            f"more: false alarms below {FALSE_ALARMS:g} a run; errors of {max(self.caught):.2%} (the weakest "
-            f"check) would be caught with probability {POWER}"
+            f"{self.spent} statistical comparisons, each rejecting at {rejects_at():.2f} standard errors or "
+            f"more: false alarms below {FALSE_ALARMS:g} a run; errors of {weakest} would be caught with "
+            f"probability {POWER}"
         )
 
 
@@ -94,9 +109,57 @@ def agree(estimate: Estimate, exact: float, catches: float = 0.01, replicas: int
 
 
 def disagree(estimate: Estimate, wrong: float, replicas: int | None = None) -> None:
-    """A negative control: assert that an estimate rejects a value, which therefore must be far from the truth."""
+    """A negative control: assert that an estimate rejects a value, which therefore must be far from the truth.
+
+    It asks for twice the distance at which `agree` surely sees a difference, and spends nothing of the budget: were the
+    value right, it would pass by chance with a probability far below SHARE. Where the value is wrong by three times
+    `surely_seen_at`, it fails by chance with a probability of at most 1 - POWER; nearer by, oftener.
+
+    Raises:
+        AssertionError: where the control is not decisive: the estimate is too rough, or the value too nearly right to
+            be told apart, so that a comparison with it might have passed as well. It is no evidence against the claim.
+    """
     distance = abs(estimate.value - wrong) / estimate.stderr
     assert distance > 2 * surely_seen_at(replicas), f"the control is not decisive: {estimate} against {wrong:.6g}"
+
+
+def difference(one: Estimate, other: Estimate) -> Estimate:
+    """One less the other; its error is at most the sum of theirs, whatever they share."""
+    return Estimate(one.value - other.value, one.stderr + other.stderr, min(one.n, other.n))
+
+
+def quotient(one: Estimate, other: Estimate) -> Estimate:
+    """One over the other; to first order its relative error is at most the sum of theirs, whatever they share."""
+    value = one.value / other.value
+    stderr = (one.stderr + abs(value) * other.stderr) / abs(other.value)
+    return Estimate(value, stderr, min(one.n, other.n))
+
+
+def root(one: Estimate) -> Estimate:
+    """The square root of a positive estimate, with its error to first order."""
+    return Estimate(one.value**0.5, one.stderr / (2 * one.value**0.5), one.n)
+
+
+def times(factor: float, one: Estimate) -> Estimate:
+    """An estimate scaled by a number that is known."""
+    return Estimate(factor * one.value, abs(factor) * one.stderr, one.n)
+
+
+def surely_above(one: Estimate, other: Estimate | float, replicas: int | None = None) -> bool:
+    """Whether one is larger beyond the sum of what each may be off at its share of false alarms; it spends one.
+
+    Where it is not larger in truth, this says that it is with a probability of at most SHARE. Where it is larger by
+    `surely_seen_at` times the sum of the standard errors, this says so with a probability of at least POWER; where it
+    is larger by less, a no means nothing.
+
+    Args:
+        one: what was measured; `replicas` is as in `agree`.
+        other: what was measured too, on the same replicas or on others, or a number that is known.
+        replicas: how many independent replicas each standard error rests on, where they are few.
+    """
+    BUDGET.spend()
+    gap = difference(one, other if isinstance(other, Estimate) else Estimate(other, 0.0, one.n))
+    return gap.value > rejects_at(replicas) * gap.stderr
 
 
 def powered(measure: Measure, exact: float, catches: float = 0.01, pilot: int = 100_000) -> Estimate:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from sympy import pi, sqrt
 
-from paper_checks.comparing import exact, proved, value
+from paper_checks.comparing import exact, proved, relative_drift, value
 from paper_checks.ledger import Evidence, Verdict, check
-from paper_checks.statistics import agree, disagree
+from paper_checks.statistics import agree, disagree, quotient
 from simulator import Array, BatchNorm, Dropout, Equicorrelated, Linear, Reading, ReLU, Stack
 from theory import EQUATIONS
 from theory import symbols as s
@@ -146,14 +146,15 @@ def test_the_squared_drift_of_means_grows_with_the_width_in_proportion_only_with
 def test_simulated_means_drift_further_in_units_of_their_deviation_where_the_sum_is_wider(
     rng: np.random.Generator,
 ) -> None:
-    drifts, rectified = {}, value("relu-mean", drift=0, spread=RETAIN**0.5)
-    for width in (2, 16):
-        reading = _drift(width, rng)
+    rectified = value("relu-mean", drift=0, spread=RETAIN**0.5)
+    readings = {width: _drift(width, rng) for width in (2, 16)}
+    for width, reading in readings.items():
         agree(reading.real_mean, width * rectified, catches=0.02, replicas=REPLICAS)
         disagree(reading.moving_mean, width * rectified, replicas=REPLICAS)
-        moved = reading.moving_mean.value - reading.real_mean.value
-        drifts[width] = moved**2 / reading.moving_var.value
-    assert drifts[16] > 4 * drifts[2]
+    # The squares are to each other as the widths are.
+    further = quotient(relative_drift(readings[16]), relative_drift(readings[2]))
+    agree(further, 8**0.5, catches=0.1, replicas=REPLICAS)
+    disagree(further, 1.0, replicas=REPLICAS)
 
 
 BALANCED = [1.0] * 84 + [-1.0] * 60  # d cos^2 = (84 - 60)^2 / 144 = 4, of so many weights that sums are normal

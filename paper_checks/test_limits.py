@@ -19,17 +19,12 @@ from paper_checks.comparing import (
     value,
 )
 from paper_checks.ledger import Evidence, Verdict, check
-from paper_checks.statistics import agree, disagree, powered, rejects_at
+from paper_checks.statistics import agree, disagree, powered, surely_above
 from simulator import BatchMeans, Dropout, Estimate, FiniteInputs, enumerate_dropout
 from theory import EQUATIONS
 from theory import symbols as s
 
 HALF = Fraction(1, 2)
-
-
-def surely_above(one: Estimate, other: Estimate) -> bool:
-    """Whether the first is larger beyond the sum of what each may be off at its share of false alarms."""
-    return one.value - other.value > rejects_at() * (one.stderr + other.stderr)
 
 
 def concluding(name: str) -> tuple[str, Expr]:

@@ -8,7 +8,16 @@ import pytest
 
 from paper_checks.comparing import ANY_INPUTS, exact, moments_of, value, variance_of
 from paper_checks.ledger import Evidence, Verdict, check
-from paper_checks.maps import EqualMaps, LinearLayer, MapSums, composed, covariance_of, through
+from paper_checks.maps import (
+    EqualMaps,
+    LinearLayer,
+    MapSums,
+    composed,
+    covariance_of,
+    pooled_over_masks,
+    through,
+    weights_by_loops,
+)
 from paper_checks.statistics import agree, disagree
 from simulator import (
     AveragePool,
@@ -72,6 +81,31 @@ def test_behind_convolutions_of_correlated_maps_bn_pools_what_the_law_says(rng: 
     disagree(measured.shift, sums.var_test / sums.var_train_by_channel(NOISE_VAR), replicas=REPLICAS)
 
 
+GROUPED = Convolution(np.arange(36).reshape(4, 1, 3, 3) % 7 - 2, stride=2, padding=1, groups=2)
+
+
+@check("LAW-POOLED", Evidence.ENUMERATED)
+def test_over_all_masks_a_padded_strided_grouped_convolution_pools_what_the_law_says_of_its_kernel() -> None:
+    shape, inputs = (2, 2, 3), one_hot_plus_shift(12, 4, [0, 3])
+    moments = {name: float(moment) for name, moment in moments_of(inputs).items()}
+    covariance = moments["v"] * (moments["rho"] + (1 - moments["rho"]) * np.eye(12))
+    sums = MapSums(weights_by_loops(GROUPED, shape), covariance, moments["c"])
+    counted = pooled_over_masks(GROUPED, inputs, shape)
+    assert float(counted.var_test) == pytest.approx(sums.var_test, rel=1e-12)
+    assert float(counted.var_train) == pytest.approx(sums.var_train(NOISE_VAR), rel=1e-12)
+    assert float(counted.var_train) != pytest.approx(sums.var_train_by_channel(NOISE_VAR), rel=0.01)
+
+
+@check("LAW-POOLED", Evidence.ENUMERATED)
+def test_the_weights_read_off_a_padded_strided_grouped_convolution_are_those_of_its_kernel() -> None:
+    shape = (2, 5, 4)
+    expected, found = weights_by_loops(GROUPED, shape), MapSums.of([GROUPED], shape, np.eye(40), 0.0).weights
+    assert expected.shape == (4, 6, 2, 20)
+    assert np.array_equal(found, expected)
+    upside_down = Convolution(GROUPED.weight[:, :, ::-1], stride=2, padding=1, groups=2)
+    assert not np.array_equal(found, weights_by_loops(upside_down, shape))
+
+
 @check("LAW-SHARED", Evidence.SIMULATED)
 def test_where_the_positions_of_a_channel_share_their_noise_the_sums_over_channels_count(
     rng: np.random.Generator,
@@ -102,29 +136,47 @@ def by_eq10(kernel: np.ndarray, maps: EqualMaps) -> float:
     return value("eq10", retain=RETAIN, d=len(flat), cos2=exact("eq11", w=flat), **moments)
 
 
+SUMS, EDGES = np.ones((3, 3)), np.array([[1, 0, -1]] * 3)
+CENTRED = one_hot_plus_shift(4, 4, [-4, 2])  # of mean 0 and correlation 2/3
+
+
 @check("X-BORDERS", Evidence.ENUMERATED, Verdict.HOLDS_IF)
-def test_over_all_masks_the_corner_of_a_padded_map_shifts_as_fewer_inputs_do() -> None:
-    inputs = one_hot_plus_shift(4, 1, [0, 3])  # the four of nine inputs that a kernel sees in a corner
-    counted = enumerate_dropout(inputs, (1, 1, 1, 1), HALF).shift
-    assert counted == exact("eq10", retain=HALF, d=4, cos2=1, **moments_of(inputs))
-    assert counted < exact("eq10", retain=HALF, d=9, cos2=1, **moments_of(inputs))
+@pytest.mark.parametrize(("kernel", "seen_width"), [(SUMS, 4), (EDGES, 2)], ids=["sums", "edges"])
+def test_over_all_masks_a_padded_map_shifts_by_the_width_that_its_corners_see(
+    kernel: np.ndarray, seen_width: int
+) -> None:
+    counted = pooled_over_masks(Convolution([[kernel]], padding=1), CENTRED, (1, 2, 2)).shift
+    corners = [kernel[1 - i : 3 - i, 1 - j : 3 - j].astype(int).ravel().tolist() for i, j in np.ndindex(2, 2)]
+    assert {4 * exact("eq11", w=corner) for corner in corners} == {seen_width}
+    assert {enumerate_dropout(CENTRED, corner, HALF).shift for corner in corners} == {counted}
+
+    inside_width = 9 * exact("eq11", w=kernel.astype(int).ravel().tolist())
+    as_if_inside = exact("eq10", retain=HALF, d=9, cos2=inside_width / 9, **moments_of(CENTRED))
+    assert (counted < as_if_inside) == (seen_width < inside_width)
+    assert counted != as_if_inside
 
 
-# The shift of 3 x 3 sums over two channels by the law and by Eq. 10: fewer inputs heal less, which shows at mean 0; the
-# spread of the positions' means, which BN takes for variance, hides some of the shift. On 2 x 2 maps all are corners.
-BORDERS = [(8, 0.0, "0.799", "0.815"), (8, 2.0, "0.584", "0.468"), (2, 0.0, "0.706", "0.815")]
+# The shift of 3 x 3 kernels over two channels by the law and by Eq. 10. Borders see a width d cos^2 below the 18 of
+# sums and above the 0 of edges, which shows at mean 0; the spread of the positions' means, which BN takes for variance,
+# hides some of the shift. On 2 x 2 maps all positions are corners.
+BORDERS = [
+    (SUMS, 8, 0.0, ("0.799", "0.815")),
+    (SUMS, 8, 2.0, ("0.584", "0.468")),
+    (SUMS, 2, 0.0, ("0.706", "0.815")),
+    (EDGES, 8, 0.0, ("0.490", "0.444")),
+]
 
 
 @check("X-BORDERS", Evidence.SIMULATED, Verdict.HOLDS_IF)
-@pytest.mark.parametrize(("size", "mean", "by_law", "as_if_inside"), BORDERS)
+@pytest.mark.parametrize(("of_a_channel", "size", "mean", "by_law_and_eq10"), BORDERS)
 def test_at_the_borders_of_padded_maps_eq10_is_off_and_the_law_is_not(
-    rng: np.random.Generator, size: int, mean: float, by_law: str, as_if_inside: str
+    rng: np.random.Generator, of_a_channel: np.ndarray, size: int, mean: float, by_law_and_eq10: tuple[str, str]
 ) -> None:
-    kernel, maps = np.ones((1, 2, 3, 3)), equal_maps(2, size, mean)
-    padded = [Convolution(kernel, padding=1)]
+    kernel, maps = np.array([[of_a_channel] * 2]), equal_maps(2, size, mean)
+    padded: list[LinearLayer] = [Convolution(kernel, padding=1)]
     sums, measured = sums_of_equal(padded, maps), pooled(Dropout(RETAIN), padded, maps, rng, batches=16 // size)
     expected, wrong = sums.var_test / sums.var_train(NOISE_VAR), by_eq10(kernel, maps)
-    assert (f"{expected:.3f}", f"{wrong:.3f}") == (by_law, as_if_inside)
+    assert (f"{expected:.3f}", f"{wrong:.3f}") == by_law_and_eq10
     agree(measured.shift, expected, catches=0.02, replicas=REPLICAS)
     disagree(measured.shift, wrong, replicas=REPLICAS)
 
@@ -174,10 +226,20 @@ def one_hot_maps(channels: int, size: int) -> np.ndarray:
     return np.eye(d).reshape(d, channels, size, size)
 
 
+# Padding of the first alone still leaves one convolution, padded; Eq. 10 then stops at its borders (X-BORDERS).
+PADDED_PAIRS = {
+    "padding": (Convolution(FIRST, padding=(1, 2)), Convolution(SECOND)),
+    "padding, strides and groups": (
+        Convolution(FIRST[:, :2], stride=(2, 1), padding=2, groups=2),
+        Convolution(SECOND[:, :2], stride=2, groups=2),
+    ),
+}
+
+
 @check("S3-CONVS", Evidence.ENUMERATED, Verdict.HOLDS_IF)
-@pytest.mark.parametrize("name", PAIRS)
-def test_on_every_map_two_convolutions_without_padding_are_one_with_a_larger_kernel(name: str) -> None:
-    first, second = PAIRS[name]
+@pytest.mark.parametrize("name", [*PAIRS, *PADDED_PAIRS])
+def test_on_every_map_two_convolutions_without_padding_behind_the_first_are_one_with_a_larger_kernel(name: str) -> None:
+    first, second = (PAIRS | PADDED_PAIRS)[name]
     maps = one_hot_maps(4, 7)
     upside_down = Convolution(second.weight[:, :, ::-1], second.stride, groups=second.groups)
     assert np.array_equal(through([first, second], maps), composed(first, second)(maps))
@@ -185,16 +247,23 @@ def test_on_every_map_two_convolutions_without_padding_are_one_with_a_larger_ker
 
 
 @check("S3-CONVS", Evidence.ENUMERATED, Verdict.HOLDS_IF)
-def test_two_padded_convolutions_are_no_single_one_whatever_its_kernel() -> None:
-    ones, size = Convolution(np.ones((1, 1, 3, 3)), padding=1), 7
-    at_once = through([ones, ones], one_hot_maps(1, size)).reshape(size, size, size, size)  # (from, to)
+@pytest.mark.parametrize("first_padding", [0, 1])
+def test_with_padding_behind_the_first_two_convolutions_are_no_single_one_whatever_its_kernel(
+    first_padding: int,
+) -> None:
+    ones, size, seen = np.ones((1, 1, 3, 3)), 7, 5 + 2 * first_padding
+    first, second = Convolution(ones, padding=first_padding), Convolution(ones, padding=1)
+    at_once = through([first, second], one_hot_maps(1, size)).reshape(size, size, seen, seen)  # (from, to)
     # A single one weighs by the distance alone, wherever it stands: by its kernel's centre what lies right below it.
-    middle, corner = at_once[3, 3, 3, 3], at_once[0, 0, 0, 0]
+    below = 1 - first_padding
+    middle, corner = at_once[3, 3, 3 - below, 3 - below], at_once[below, below, 0, 0]
     assert (middle, corner) == (9, 4)
-    padded_once = Convolution(composed(Convolution(ones.weight), Convolution(ones.weight)).weight, padding=2)
-    single = padded_once(one_hot_maps(1, size)).reshape(size, size, size, size)
-    assert single[3, 3, 3, 3] == single[0, 0, 0, 0] == 9
+    alone = Convolution(composed(first, Convolution(ones)).weight, padding=first_padding + 1)
+    single = alone(one_hot_maps(1, size)).reshape(at_once.shape)
+    assert single[3, 3, 3 - below, 3 - below] == single[below, below, 0, 0] == 9
     assert np.array_equal(at_once[:, :, 1:-1, 1:-1], single[:, :, 1:-1, 1:-1])
+    with pytest.raises(ValueError, match=r"second.padding = \(1, 1\): must be \(0, 0\)"):
+        composed(first, second)
 
 
 @check("S3-CONVS", Evidence.SIMULATED, Verdict.HOLDS_IF)
@@ -211,11 +280,12 @@ def test_two_simulated_convolutions_in_a_row_shift_as_the_one_that_they_make(
 
 @check("S3-CONVS", Evidence.SIMULATED, Verdict.HOLDS_IF)
 def test_two_simulated_padded_convolutions_shift_by_the_law_and_not_by_eq10(rng: np.random.Generator) -> None:
-    ones, maps = Convolution(np.ones((1, 1, 3, 3)), padding=1), equal_maps(1, 8, 0.0)
+    kernel, maps = np.ones((1, 1, 3, 3)), equal_maps(1, 8, 0.0)
+    ones = Convolution(kernel, padding=1)
     measured = pooled(Dropout(RETAIN), [ones, ones], maps, rng)
     sums = sums_of_equal([ones, ones], maps)
     agree(measured.shift, sums.var_test / sums.var_train(NOISE_VAR), catches=0.02, replicas=REPLICAS)
-    disagree(measured.shift, by_eq10(composed(ones, ones).weight, maps), replicas=REPLICAS)
+    disagree(measured.shift, by_eq10(composed(ones, Convolution(kernel)).weight, maps), replicas=REPLICAS)
 
 
 @check("S3-FC", Evidence.ENUMERATED)

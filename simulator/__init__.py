@@ -3,6 +3,7 @@
 from simulator.cases import CaseResult, measure_case
 from simulator.contracts import Array, Inputs, Noise
 from simulator.convolution import AveragePool, Convolution
+from simulator.description import described
 from simulator.estimate import BatchMeans, Estimate
 from simulator.exact import (
     Enumerated,
@@ -18,6 +19,7 @@ from simulator.maps import FeatureMaps
 from simulator.noise import Dropout, GaussianDropout, Uout
 from simulator.phases import Layer, Residual
 from simulator.stack import Reading, Stack
+from simulator.sweep import Sweep
 
 __all__ = [
     "Array",
@@ -42,7 +44,9 @@ __all__ = [
     "Reading",
     "Residual",
     "Stack",
+    "Sweep",
     "Uout",
+    "described",
     "enumerate_dropout",
     "enumerate_masked_pair",
     "measure_case",

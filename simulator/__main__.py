@@ -3,6 +3,7 @@
 import contextlib
 import io
 import json
+import signal
 import sys
 import time
 from dataclasses import dataclass
@@ -199,4 +200,6 @@ def parse(arguments: list[str] | None) -> Any:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the impatient press twice, and all has been said
+    sys.exit(code)

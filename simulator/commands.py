@@ -10,10 +10,10 @@ from typing import Annotated
 
 import numpy as np
 
-from simulator.contracts import refusal, whole
+from simulator.contracts import Refusal, refusal, whole
 from simulator.description import Experiment, described
 from simulator.fields import meant
-from simulator.files import output, read_toml, whole_file
+from simulator.files import output, read_toml, require_other, whole_file
 from simulator.results import AFTER_KEYS, cells
 from simulator.stack import Reading
 from simulator.sweep import Done, Sweep
@@ -48,6 +48,7 @@ class Measure:
         few(self.threads)
         if self.seed is not None:
             generator(self.seed)
+        require_other(self.out, self.stack)
         with whole_file(self.out) as file, in_file(self.stack):
             experiment = self.experiment()
             readings, complete = self.measured(experiment)
@@ -104,7 +105,8 @@ class Measure:
 class SweepOver:
     """Measure a stack at every point of a grid, or at random points, into a CSV file.
 
-    Ctrl-C keeps the points that are done, and the same command goes on with the rest.
+    Ctrl-C keeps the points that are done, and the same command goes on with the rest. Points that cannot be
+    measured are told when all others are done.
     """
 
     grid: Positional[str]
@@ -117,11 +119,12 @@ class SweepOver:
     def __call__(self) -> int:
         """Measure what is missing."""
         path, threads, out = self.file(), few(self.threads), output(self.out)
+        require_other(out, path)
         with in_file(path):
             sweep = Sweep(read_toml(path))
         points, done = len(sweep.grid.settings), Done(0, 0)
         try:
-            with Bar(sweep.samples) as bar:
+            with in_file(path), Bar(sweep.samples) as bar:
 
                 def keep(now: Done) -> None:
                     nonlocal done
@@ -130,6 +133,8 @@ class SweepOver:
 
                 new = sweep.run(out, threads=threads, progress=keep)
         except KeyboardInterrupt:
+            if not out.exists():
+                return complain(f"interrupted before one of {points} points was done; nothing is kept", INTERRUPTED)
             told = f"interrupted with {done.points} of {points} points done, which are kept in {self.out}"
             return complain(f"{told}; the same command goes on", INTERRUPTED)
         say(f"{self.out}: {points} points, {new} of them new")
@@ -165,7 +170,7 @@ class Plot:
         """Draw."""
         from simulator import pictures  # noqa: PLC0415 - matplotlib takes its time, which no other command should
 
-        output(self.out)
+        require_other(output(self.out), self.file)
         try:
             sweep = pictures.read_sweep(self.file)
         except OSError as error:
@@ -197,8 +202,10 @@ def generator(seed: int) -> np.random.Generator:
 
 @contextlib.contextmanager
 def in_file(path: Path) -> Iterator[None]:
-    """Name the file that a refusal is about."""
+    """Name the file that a refusal is about, unless it is about another, which is written."""
     try:
         yield
     except ValueError as error:
+        if isinstance(error, Refusal) and error.name == "out":
+            raise
         raise ValueError(f"{path}: {error}") from None

@@ -30,9 +30,26 @@ class Noise(Protocol):
         ...
 
 
-def refusal(name: str, value: object, rule: str) -> ValueError:
+class Refusal(ValueError):  # noqa: N818 (it says what is wrong with the input, and no more)
+    """Bad input, told in the one line `name = value: rule`.
+
+    Attributes:
+        name: the argument.
+        value: what it was.
+        rule: what is allowed.
+    """
+
+    def __init__(self, name: str, value: object, rule: str) -> None:
+        super().__init__(name, value, rule)
+        self.name, self.value, self.rule = name, value, rule
+
+    def __str__(self) -> str:
+        return f"{self.name} = {self.value}: {self.rule}"
+
+
+def refusal(name: str, value: object, rule: str) -> Refusal:
     """Build the one line that names the argument, its value and what is allowed."""
-    return ValueError(f"{name} = {value}: {rule}")
+    return Refusal(name, value, rule)
 
 
 def finite(name: str, value: float) -> float:

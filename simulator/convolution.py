@@ -52,7 +52,8 @@ class Convolution:
             ValueError: if `x` has another shape, or its maps with their padding are smaller than the kernel.
         """
         kernel = self.weight.shape[2:]
-        down, across = _positions(x, self.groups * self.weight.shape[1], kernel, self.stride, self.padding)
+        _require_maps(x, self.groups * self.weight.shape[1])
+        down, across = positions(x.shape[2:], kernel, self.stride, self.padding)
         filters = self._filters(x)
         out = np.empty((len(x), *filters.shape[:2], down * across), x.dtype)
         if kernel == (1, 1) and self.padding == (0, 0):
@@ -124,7 +125,8 @@ class AveragePool:
         Raises:
             ValueError: if `x` has another shape, or its maps are smaller than the kernel.
         """
-        down, across = _positions(x, None, self.kernel, self.stride, (0, 0))
+        _require_maps(x)
+        down, across = positions(x.shape[2:], self.kernel, self.stride)
         rows = reduce(np.add, (x[:, :, i :: self.stride[0]][:, :, :down] for i in range(self.kernel[0])))
         sums = reduce(np.add, (rows[..., j :: self.stride[1]][..., :across] for j in range(self.kernel[1])))
         return sums / (self.kernel[0] * self.kernel[1])
@@ -137,18 +139,29 @@ def pair(name: str, value: Pair, at_least: int) -> tuple[int, int]:
         ValueError: if there are more or fewer, or one is no whole number, or is below `at_least`.
     """
     values = tuple(value) if isinstance(value, Sequence) else (value, value)
-    if len(values) != 2 or not all(isinstance(each, Integral) and each >= at_least for each in values):
+    if len(values) != 2 or not all(_is_whole(each) and each >= at_least for each in values):
         raise refusal(name, value, f"must be a whole number >= {at_least}, or two of them")
     return int(values[0]), int(values[1])
 
 
-def _positions(
-    x: Array, channels: int | None, kernel: tuple[int, ...], stride: tuple[int, int], padding: tuple[int, int]
+def positions(
+    size: Sequence[int], kernel: Sequence[int], stride: tuple[int, int], padding: tuple[int, int] = (0, 0)
 ) -> tuple[int, int]:
-    """Count the kernel's positions, down and across the map; None stands for any number of channels."""
+    """Count the places of a kernel, down and across a map of size (h, w).
+
+    Raises:
+        ValueError: if the kernel does not fit the map, padding included.
+    """
+    h, w = (side + 2 * around for side, around in zip(size, padding, strict=True))
+    if kernel[0] > h or kernel[1] > w:
+        raise refusal("kernel", f"{kernel[0]} x {kernel[1]}", f"must fit the map of {h} x {w}, padding included")
+    return 1 + (h - kernel[0]) // stride[0], 1 + (w - kernel[1]) // stride[1]
+
+
+def _is_whole(value: object) -> bool:
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def _require_maps(x: Array, channels: int | None = None) -> None:
     if x.ndim != 4 or channels not in {None, x.shape[1]}:
         raise refusal("x's shape", x.shape, f"must be (n, {channels or 'channels'}, h, w)")
-    room = [size + 2 * around - k for size, around, k in zip(x.shape[2:], padding, kernel, strict=True)]
-    if min(room) < 0:
-        raise refusal("x's shape", x.shape, f"must have maps, padding included, of >= {kernel[0]} x {kernel[1]}")
-    return 1 + room[0] // stride[0], 1 + room[1] // stride[1]

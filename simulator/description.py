@@ -1,6 +1,7 @@
 """Experiments described by data, a dict or the same as TOML: inputs, a stack of layers, and how to measure it."""
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import asdict, dataclass, fields
 from typing import Any, TypeAlias, cast, get_args
 
@@ -53,9 +54,9 @@ class Experiment:
         return Stack(self.plan.layers(self.measuring.seed))
 
     @property
-    def memory(self) -> int:
-        """Bytes that the largest layer takes for a batch, which compares experiments."""
-        return self.measuring.batch * self.plan.widest * np.dtype(self.inputs.dtype).itemsize
+    def footprint(self) -> Hashable:
+        """What decides over the memory: experiments with the same one take the same."""
+        return self.plan.flow, self.measuring.batch, self.inputs.dtype
 
     def require_memory(self, threads: int | None) -> None:
         """Refuse what `measure` would refuse, without measuring.
@@ -116,37 +117,40 @@ def described(description: Mapping[str, object]) -> Experiment:
 
 def _inputs(place: str, value: object) -> Fed:
     table = Table(place, cast("Mapping[str, object]", value))
-    return KINDS[table.get("kind", choice(*KINDS))](table)
+    return INPUTS[table.get("kind", choice(*INPUTS))](table)
 
 
 def _units(table: Table) -> Fed:
     table.require_known("kind", "d", *COMMON)
     d = table.get("d", count(1))
+    common = _common(table, d)
     with table.placed():
-        return Equicorrelated(d, **_common(table)), (d,)
+        return Equicorrelated(d, **common), (d,)
 
 
 def _maps(table: Table) -> Fed:
     table.require_known("kind", "channels", "size", "spatial", *COMMON)
     channels, size = table.get("channels", count(1)), table.get("size", pair(1))
     spatial = table.get_or("spatial", number, 0.0)
+    common = _common(table, channels * math.prod(size), spatial)
     with table.placed():
-        return FeatureMaps(channels, size, spatial=spatial, **_common(table)), (channels, *size)
+        return FeatureMaps(channels, size, spatial=spatial, **common), (channels, *size)
 
 
-KINDS: dict[str, Callable[[Table], Fed]] = {"units": _units, "maps": _maps}
+INPUTS: dict[str, Callable[[Table], Fed]] = {"units": _units, "maps": _maps}
 COMMON = ("mean", "variance", "correlation", "draw", "freedom")
 
 
-def _common(table: Table) -> dict[str, Any]:
+def _common(table: Table, d: int, spatial: float = 0.0) -> dict[str, Any]:
     mean, variance = table.get("mean", number), table.get("variance", number)
+    correlation = table.get_or("correlation", number, 0.0)
     return {
         "mean": mean,
         "variance": variance,
-        "correlation": table.get_or("correlation", number, 0.0),
+        "correlation": correlation,
         "draw": table.get_or("draw", choice(*get_args(Draw)), "gaussian"),
         "freedom": table.get_or("freedom", number, None),
-        "dtype": smallest_dtype(mean, variance),
+        "dtype": smallest_dtype(d, mean, variance, correlation, spatial),
     }
 
 

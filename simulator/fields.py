@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from numbers import Integral, Real
 from typing import Any, TypeVar
 
-from simulator.contracts import refusal
+from simulator.contracts import Refusal, refusal
+from simulator.convolution import pair as one_or_two
 
 Value = TypeVar("Value")
 # Takes the place and the value, and gives the value or raises a refusal.
 Reader = Callable[[str, object], Value]
 
-LONGEST_SHOWN, DEEPEST = 60, 100
+LONGEST_SHOWN, DEEPEST, LARGEST_COUNT = 60, 100, 2**53
 
 
 def number(place: str, value: object) -> float:
@@ -28,12 +29,12 @@ def number(place: str, value: object) -> float:
 
 
 def count(at_least: int) -> Reader[int]:
-    """Read a whole number, `at_least` or more."""
+    """Read a whole number, `at_least` or more, that doubles can hold."""
 
     def read(place: str, value: object) -> int:
         if isinstance(value, bool) or not isinstance(value, Integral) or int(value) < at_least:
             raise refusal(place, shown(value), f"must be a whole number >= {at_least}")
-        return int(value)
+        return _held(place, value, int(value))
 
     return read
 
@@ -52,17 +53,21 @@ def choice(*allowed: str) -> Reader[Any]:
 
 def pair(at_least: int) -> Reader[tuple[int, int]]:
     """Read a whole number, which stands for two of it, or a list of two."""
-    one = count(at_least)
 
-    def read(place: str, value: object) -> tuple[int, int]:
-        if not isinstance(value, list | tuple):
-            return one(place, value), one(place, value)
-        if len(value) != 2:
-            raise refusal(place, shown(value), "must be a whole number or a list of two")
-        first, second = value
-        return one(f"{place}[0]", first), one(f"{place}[1]", second)
+    def read(place: str, value: Any) -> tuple[int, int]:
+        try:
+            first, second = one_or_two(place, value, at_least)
+        except Refusal as refused:
+            raise refusal(place, shown(value), refused.rule) from None
+        return _held(place, value, first), _held(place, value, second)
 
     return read
+
+
+def _held(place: str, value: object, count: int) -> int:
+    if count > LARGEST_COUNT:
+        raise refusal(place, shown(value), "must be <= 2^53")
+    return count
 
 
 def entries(place: str, value: object) -> list[tuple[str, object]]:
@@ -134,14 +139,15 @@ class Table:
 
     @contextlib.contextmanager
     def placed(self) -> Iterator[None]:
-        """Let a refusal that starts with the name of a key, `retain = 2: ...`, tell the key's place as well."""
+        """Let the refusal of an argument that a key gave tell the key's place, and the value as it stands there."""
         try:
             yield
+        except Refusal as refused:
+            key = refused.name.partition(" ")[0]  # an argument may be named at more length, as in "correlation rho"
+            value = shown(self.values[key]) if key in self.values else refused.value
+            raise refusal(self.at(key), value, refused.rule) from None
         except ValueError as error:
-            name, _, told = str(error).partition(" = ")
-            key = name.partition(" ")[0]
-            # A constructor may name its argument at more length than its key, as in "correlation rho = 2: ...".
-            raise ValueError(f"{self.at(key)} = {told}" if told else f"{self.place}: {error}") from None
+            raise ValueError(f"{self.place}: {error}") from None
 
 
 def shown(value: object) -> str:

@@ -57,6 +57,17 @@ def output(path: Path) -> Path:
     return resolved
 
 
+def require_other(out: Path | None, read: Path) -> None:
+    """Refuse to write the file that is read, whatever links lead to it.
+
+    Raises:
+        ValueError: if they are the same.
+    """
+    with contextlib.suppress(OSError):  # what is not there is not the same
+        if out is not None and out.samefile(read):
+            raise refusal("out", out, "is the file that is read")
+
+
 @contextlib.contextmanager
 def whole_file(path: Path | None) -> Iterator[TextIO | None]:
     """Open a file beside `path`, which takes its place if all goes well and something was written; else it goes.

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 
 from simulator.contracts import Array, refusal
-from simulator.fields import Table, count, entries, meant, named, number, shown, shown_key
+from simulator.fields import LARGEST_COUNT, Table, count, entries, meant, named, number, shown, shown_key
 from simulator.results import RESERVED
 
 Scalar: TypeAlias = int | float | str
@@ -31,11 +31,13 @@ class Grid:
         keys: the names, in order.
         settings: one value for each key, for each point, in order.
         template: a description with "$name" in it, and without its grid.
+        random: whether the settings are draws.
     """
 
     keys: tuple[str, ...]
     settings: tuple[Setting, ...]
     template: Mapping[str, object]
+    random: bool
 
     def description(self, setting: Setting) -> dict[str, object]:
         """Put a setting in its places."""
@@ -67,8 +69,9 @@ def read_grid(description: Mapping[str, object]) -> Grid:
     table = Table(kinds[0], cast("Mapping[str, object]", top.values[kinds[0]]))
     keys = [key for key in table.values if (table.place, key) != ("draws", "points")]
     _match(table, keys, used)
-    values = _combinations(table) if table.place == "grid" else _drawn(table, keys, _seed(template))
-    return Grid(tuple(keys), values, template)
+    random = table.place == "draws"
+    values = _drawn(table, keys, _seed(template)) if random else _combinations(table)
+    return Grid(tuple(keys), values, template, random)
 
 
 def digest(*parts: object) -> str:
@@ -156,14 +159,21 @@ def _draw(place: str, value: object, uniforms: Array) -> list[Any]:
         return [choices[int(u * len(choices))] for u in uniforms]
     table.require_known("low", "high", "whole", "log")
     whole, log = table.get_or("whole", _flag, False), table.get_or("log", _flag, False)  # noqa: FBT003
-    low, high = table.get("low", count(-(2**53)) if whole else number), table.get("high", number)
+    low, high = (table.get(key, _whole_number if whole else number) for key in ("low", "high"))
     if not low < high:
         raise refusal(table.at("high"), shown(high), f"must be > low, which is {shown(low)}")
     if log and low <= 0:
         raise refusal(table.at("low"), shown(low), "must be > 0 where log = true")
     end = high + 1 if whole else high  # each whole number from low to high has a unit interval to itself
     spread = low * (end / low) ** uniforms if log else low + (end - low) * uniforms
-    return [min(math.floor(x), math.floor(high)) for x in spread] if whole else [min(float(x), high) for x in spread]
+    return [min(math.floor(x), high) for x in spread] if whole else [min(float(x), high) for x in spread]
+
+
+def _whole_number(place: str, value: object) -> int:
+    try:
+        return count(-LARGEST_COUNT)(place, value)
+    except ValueError:
+        raise refusal(place, shown(value), "must be a whole number where whole = true, within 2^53 of 0") from None
 
 
 def _flag(place: str, value: object) -> bool:

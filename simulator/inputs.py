@@ -77,15 +77,15 @@ def smallest_dtype(d: int, mean: float, variance: float, correlation: float, spa
     """Pick float32 where it resolves any sum of d such inputs, else float64.
 
     Rounding adds some d eps^2 (c^2 + v) to the variance of a sum, per unit of weight; correlation may leave the sum as
-    little as the least eigenvalue of the inputs' covariance. float32 must add less than a millionth of that.
+    little as the least eigenvalue of the inputs' covariance. float32 must add less than a millionth of that, and leave
+    room for squares and sums.
     """
-    if abs(mean) > FARTHEST_MEAN["float32"] * math.sqrt(max(variance, 0.0)):
+    if not 1e-30 < variance < 1e30 or abs(mean) > FARTHEST_MEAN["float32"] * math.sqrt(variance):
         return "float64"
     among_units = min(1 - correlation, 1 + (d - 1) * correlation) if d > 1 else 1.0
     among_places = ((1 - abs(spatial)) / (1 + abs(spatial))) ** 2
-    least = variance * among_units * among_places
-    added = d * float(np.finfo(np.float32).eps) ** 2 * (mean**2 + variance)
-    return "float32" if added < 1e-6 * least else "float64"
+    added = d * float(np.finfo(np.float32).eps) ** 2 * (mean**2 / variance + 1)
+    return "float32" if added < 1e-6 * among_units * among_places else "float64"
 
 
 def mix(z: Array, mean: float, variance: float, correlation: float) -> Array:

@@ -66,7 +66,7 @@ class BatchNorm:
     def __init__(self, units: int, momentum: float | None = None, eps: float = 1e-5) -> None:
         self.units = whole("units", units, at_least=1)
         if momentum is not None and not 0 < finite("momentum", momentum) <= 1:
-            raise refusal("momentum", momentum, "must lie in 0 < momentum <= 1, or be None")
+            raise refusal("momentum", momentum, "must lie in 0 < momentum <= 1, or be left out")
         if finite("eps", eps) < 0:
             raise refusal("eps", eps, "must be >= 0")
         self.momentum = momentum

@@ -1,7 +1,8 @@
-"""What pictures call the columns of a sweep, and how they write a word or a number."""
+"""The measured columns of a sweep, what pictures call them and the keys, and how they write a word or a number."""
 
 from collections.abc import Collection, Mapping, Sequence
 
+# In the order of the file.
 MEASURED = {
     "moving_mean": "moving mean",
     "moving_var": "moving variance",
@@ -21,8 +22,8 @@ NOTATION = {
 }
 NOISE_VARIANCE = ("noise variance s²", "s²")  # where noises are swept; else `variance` may be the inputs'
 SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
-KINDS = {"relu": "ReLU", "dropout": "Dropout", "uout": "Uout", "gaussian-dropout": "Gaussian Dropout"}
-KINDS |= {"activation identity": "linear"}  # an identity in place of a noise is none
+WORDS = {"relu": "ReLU", "dropout": "Dropout", "uout": "Uout", "gaussian-dropout": "Gaussian Dropout"}
+WORDS |= {"activation identity": "linear"}  # an identity in place of a noise is none
 
 
 def axis_name(key: str, settings: Collection[str]) -> str:
@@ -38,14 +39,14 @@ def symbol(key: str, settings: Collection[str]) -> str:
 def label(row: Mapping[str, float | str], keys: Sequence[str], settings: Collection[str]) -> str:
     """Say what a row has at some keys: a lone word stands for itself."""
     words = [key for key in keys if isinstance(row[key], str)]
-    values = {key: written(KINDS.get(f"{key} {row[key]}") or row[key]) for key in keys}
+    values = {key: written(WORDS.get(f"{key} {row[key]}") or row[key]) for key in keys}
     return ", ".join(values[key] if words == [key] else f"{symbol(key, settings)} = {values[key]}" for key in keys)
 
 
 def written(value: float | str, _: int | None = None) -> str:
     """Write a word or a number on one line, and out of the hands of matplotlib's formulas."""
     if isinstance(value, str):
-        word = KINDS.get(value, value)
+        word = WORDS.get(value, value)
         return (word if len(word) <= 40 else word[:39] + "…").replace("$", r"\$")
     digits, times, power = f"{value:.6g}".partition("e")
     factor = f"×10{str(int(power)).translate(SUPERSCRIPTS)}" if times else ""

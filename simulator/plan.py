@@ -1,7 +1,7 @@
 """Layers described by data: read and checked with the shapes that flow through them, and built later from a seed."""
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias, cast
@@ -9,7 +9,7 @@ from typing import Any, TypeAlias, cast
 import numpy as np
 
 from simulator.contracts import Array, refusal
-from simulator.convolution import AveragePool, Convolution
+from simulator.convolution import AveragePool, Convolution, positions
 from simulator.fields import Table, choice, count, entries, number, pair, shown
 from simulator.inputs import weights_with_cos2
 from simulator.layers import BatchNorm, Linear, ReLU
@@ -29,18 +29,17 @@ class Plan:
     Attributes:
         makers: one for each layer of the outermost row.
         shape: of one sample, behind the layers read so far.
-        widest: the most numbers that go into and come out of one layer, for one sample.
         norms: how many BatchNorms there are, in residual branches too.
         weights: how many numbers there are in all weights.
     """
 
     shape: Shape
-    widest: int
     makers: list[Maker] = field(default_factory=list)
     norms: int = 0
     weights: int = 0
     _layers: int = 0
     _depth: int = 0
+    _flow: list[Hashable] = field(default_factory=list)
 
     @classmethod
     def read(cls, place: str, value: object, shape: Shape) -> "Plan":
@@ -50,12 +49,18 @@ class Plan:
             ValueError: if something is not in order; or for more than 10,000 layers, 2^22 weights, 2^24 numbers of
                 one sample, or residuals and repeats nested over 20 deep.
         """
-        plan = cls(shape, 2 * math.prod(shape))
+        plan = cls(shape)
         _require_small("inputs", shape)
+        plan._flow.append(shape)
         plan.makers = plan._row(place, value)
         if not plan.norms:
             raise ValueError(f"{place}: must hold at least one batch-norm")
         return plan
+
+    @property
+    def flow(self) -> Hashable:
+        """The shapes that flow, the weights that they meet and how rows are nested: where equal, so is the memory."""
+        return tuple(self._flow)
 
     def layers(self, seed: int) -> list[Layer]:
         """Build the layers, each BatchNorm anew, with the weights that belong to the seed."""
@@ -70,7 +75,9 @@ class Plan:
         self._depth += 1
         if self._depth > DEEPEST:
             raise ValueError(f"{place}: is nested more than {DEEPEST} deep")
+        self._flow.append("[")
         yield
+        self._flow.append("]")
         self._depth -= 1
 
     def _layer(self, place: str, value: object) -> list[Maker]:
@@ -78,13 +85,13 @@ class Plan:
         if self._layers > MOST_LAYERS:
             raise ValueError(f"{place}: is layer number {self._layers}, and at most {MOST_LAYERS} are allowed")
         table = Table(place, cast("Mapping[str, object]", value))
-        kind: str = table.get("kind", choice(*KINDS))
-        keys, read = KINDS[kind]
+        kind: str = table.get("kind", choice(*LAYERS))
+        keys, read = LAYERS[kind]
         table.require_known("kind", *keys)
-        entering = math.prod(self.shape)
+        weights_before = self.weights
         makers = read(self, table)
         _require_small(place, self.shape)
-        self.widest = max(self.widest, entering + math.prod(self.shape))
+        self._flow.append((kind, self.shape, self.weights - weights_before))
         return makers
 
     def _weight(self, table: Table, shape: Shape) -> Callable[[int], Array]:
@@ -129,9 +136,9 @@ class Plan:
         if inside % groups or channels % groups:
             rule = f"must divide the channels, {inside} coming in and {channels} going out"
             raise refusal(table.at("groups"), groups, rule)
-        padded = (height + 2 * padding[0], width + 2 * padding[1])
-        _require_small(table.at("padding"), (inside, *padded))
-        size = _slid(table, padded, kernel, stride)
+        _require_small(table.at("padding"), (inside, height + 2 * padding[0], width + 2 * padding[1]))
+        with table.placed():
+            size = positions((height, width), kernel, stride, padding)
         draw = self._weight(table, (channels, inside // groups, *kernel))
         self.shape = (channels, *size)
         return [lambda seed: Convolution(draw(seed), stride, padding, groups)]
@@ -140,7 +147,8 @@ class Plan:
         channels, *size = self._maps(table)
         kernel = table.get("kernel", pair(1))
         stride = table.get_or("stride", pair(1), kernel)
-        self.shape = (channels, *_slid(table, size, kernel, stride))
+        with table.placed():
+            self.shape = (channels, *positions(size, kernel, stride))
         return [lambda _seed: AveragePool(kernel, stride)]
 
     def _batch_norm(self, table: Table) -> list[Maker]:
@@ -182,7 +190,7 @@ class Plan:
         return [maker for _ in range(times) for maker in table.get("layers", self._row)]
 
 
-KINDS: dict[str, tuple[tuple[str, ...], Callable[[Plan, Table], list[Maker]]]] = {
+LAYERS: dict[str, tuple[tuple[str, ...], Callable[[Plan, Table], list[Maker]]]] = {
     "dropout": (("retain", "variance", "per"), Plan._dropout),
     "uout": (("beta", "variance", "per"), Plan._uout),
     "gaussian-dropout": (("sigma", "variance", "per"), Plan._gaussian_dropout),
@@ -204,14 +212,6 @@ def _noise(table: Table, noise: Any, strength: str) -> list[Maker]:
     with table.placed():
         built = noise(value, per=per) if given == strength else noise.of_variance(value, per=per)
     return [lambda _seed: built]
-
-
-def _slid(table: Table, size: Sequence[int], kernel: tuple[int, int], stride: tuple[int, int]) -> tuple[int, ...]:
-    """Count the places of a kernel that slides over a padded map."""
-    if any(k > s for k, s in zip(kernel, size, strict=True)):
-        rule = f"must fit the map of {size[0]} x {size[1]}, padding included"
-        raise refusal(table.at("kernel"), shown(table.values["kernel"]), rule)
-    return tuple((s - k) // step + 1 for s, k, step in zip(size, kernel, stride, strict=True))
 
 
 def _unit_vectors(units: int, fan_in: int, cos2: float | None, rng: np.random.Generator) -> Array:

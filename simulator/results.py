@@ -11,9 +11,9 @@ from typing import TypeAlias
 
 from simulator.contracts import refusal
 from simulator.fields import shown, shown_key
+from simulator.notation import MEASURED
 from simulator.stack import Reading
 
-MEASURED = ("moving_mean", "moving_var", "real_mean", "real_var", "shift", "shift_ratio")
 NUMBERS = tuple(name + suffix for name in MEASURED for suffix in ("", "_stderr"))
 AFTER_KEYS = ("bn", "n", *NUMBERS)
 RESERVED = {"experiment", *AFTER_KEYS}

@@ -146,7 +146,7 @@ class Stack:
             epochs: how often training sees the same inputs, each time under fresh noise.
             threads: how many replicas run side by side; None for what `workers` finds. This object's own statistics
                 stay empty.
-            progress: called after every replica from the second on, with the readings so far.
+            progress: called after every replica from the second on, with the readings so far, once they have a shift.
 
         Raises:
             ValueError: if a count is no whole number >= 1 (2 for `replicas` and `batch`), if the inputs do not fit the
@@ -175,7 +175,11 @@ class Stack:
             for rows in results:
                 for stat, row in zip(stats, rows, strict=True):
                     stat.add([row])
-                if progress is not None and stats[0].batches >= 2:
+                if (
+                    progress is not None
+                    and stats[0].batches >= 2
+                    and all(stat.mean("moving_var").value for stat in stats)
+                ):
                     progress(_readings(stats))
         return _readings(stats)
 
@@ -224,9 +228,9 @@ class Stack:
         asked = cores(threads)
         least = 1 if threads is None else asked
         if most < least:
-            rule = f"would take {least * bytes_a_thread / 1e6:.0f} MB of {MEMORY / 1e6:.0f} on {least} threads"
-            fits = int((MEMORY / least - dry.heaviest * x.itemsize) / bytes_a_sample)
-            raise refusal("batch", batch, f"{rule}; at most {max(0, fits)} for this stack")
+            fits = max(0, int((MEMORY / least - dry.heaviest * x.itemsize) / bytes_a_sample))
+            rule = f"must be <= {fits} for this stack with threads = {least}; it would take"
+            raise refusal("batch", batch, f"{rule} {least * bytes_a_thread / 1e6:.0f} MB of {MEMORY / 1e6:.0f}")
         small = threads is None and batch * dry.most < ALONE
         return 1 if small else min(asked, most)
 
@@ -261,7 +265,11 @@ _NAMES = ("moving_mean", "moving_var", "real_mean", "real_var")
 
 
 def _readings(stats: Sequence[BatchMeans]) -> tuple[Reading, ...]:
-    return tuple(
-        Reading(bn, *(stat.mean(name) for name in _NAMES), shift=stat.ratio("real_var", "moving_var"))
-        for bn, stat in enumerate(stats, start=1)
-    )
+    return tuple(_reading(bn, stat) for bn, stat in enumerate(stats, start=1))
+
+
+def _reading(bn: int, stat: BatchMeans) -> Reading:
+    try:
+        return Reading(bn, *(stat.mean(name) for name in _NAMES), shift=stat.ratio("real_var", "moving_var"))
+    except ValueError as error:
+        raise ValueError(f"bn {bn}: {error}") from None

@@ -2,13 +2,15 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TypeAlias
 
+from simulator.contracts import refusal
 from simulator.description import Experiment, described
 from simulator.fields import shown
 from simulator.files import output, replace, sole_writer
@@ -25,7 +27,7 @@ class Done:
 
     Attributes:
         points: how many points are measured.
-        samples: how many samples of the inputs, those of the point in hand included.
+        samples: how many samples of the inputs, those of the point in hand and of points that failed included.
     """
 
     points: int
@@ -50,13 +52,12 @@ class Sweep:
         self.grid = read_grid(description)
         self._samples: dict[Setting, int] = {}
         self._norms: dict[Setting, int] = {}
-        self._largest, memory = self.grid.settings[0], 0
+        self._alike: defaultdict[Hashable, list[Setting]] = defaultdict(list)
         for setting in self.grid.settings:
             experiment = self._experiment(setting)
             self._samples[setting] = experiment.measuring.samples
             self._norms[setting] = experiment.plan.norms
-            if experiment.memory > memory:
-                self._largest, memory = setting, experiment.memory
+            self._alike[experiment.footprint].append(setting)
         self.samples = sum(self._samples.values())
 
     def run(
@@ -84,13 +85,13 @@ class Sweep:
 
         Raises:
             ValueError: if the file is anything else, and then it stays as it is; if another sweep is writing it; if
-                it cannot be written; or if a point cannot be measured.
+                it cannot be written; if a missing point does not fit the memory; or, when all others are measured and
+                saved, if there are points that cannot be: how many, and why the first cannot.
         """
         path = output(path)
         with sole_writer(path):
             found = self._found(path)
-            with _at(self.grid, self._largest):
-                self._experiment(self._largest).require_memory(threads)
+            self._require_memory(found, threads)
             before = len(found)
             try:
                 self._measure_missing(found, path, threads, progress or (lambda _done: None), save_every)
@@ -98,21 +99,35 @@ class Sweep:
                 self._save(found, path)
         return len(found) - before
 
+    def _require_memory(self, found: Collection[Setting], threads: int | None) -> None:
+        """Refuse the first point that is missing and would not fit, of each footprint."""
+        for alike in self._alike.values():
+            missing = next((setting for setting in alike if setting not in found), None)
+            if missing is not None:
+                with _at(self.grid, missing):
+                    self._experiment(missing).require_memory(threads)
+
     def _measure_missing(
         self, found: dict[Setting, str], path: Path, threads: int | None, progress: Progress, save_every: float
     ) -> None:
-        saved = -math.inf
+        saved, refused = -math.inf, list[str]()
         done = Done(len(found), sum(self._samples[setting] for setting in found))
         progress(done)
         for setting in self.grid.settings:
             if setting in found:
                 continue
-            found[setting] = self._measure(setting, threads, partial(_tell, progress, done))
-            done = Done(done.points + 1, done.samples + self._samples[setting])
+            try:
+                found[setting] = self._measure(setting, threads, partial(_tell, progress, done))
+            except ValueError as error:
+                refused.append(str(error))
+            done = Done(len(found), done.samples + self._samples[setting])
             progress(done)
             if time.monotonic() - saved >= save_every:
                 self._save(found, path)
                 saved = time.monotonic()
+        if refused:
+            told = f"{len(refused)} of {len(self.grid.settings)} points could not be measured"
+            raise ValueError(f"{told}; the first: {refused[0]}")
 
     def _experiment(self, setting: Setting) -> Experiment:
         with _at(self.grid, setting):
@@ -135,9 +150,9 @@ class Sweep:
                 return {}
             points = self._points(read_results(path))
         except ValueError as error:
-            raise ValueError(f"out = {path}: {error}") from None
+            raise refusal("out", path, str(error)) from None
         except OSError as error:
-            raise ValueError(f"out = {path}: cannot be read: {error.strerror}") from error
+            raise refusal("out", path, f"cannot be read: {error.strerror}") from error
         return {
             setting: self._lines(setting, [[row[name] for name in AFTER_KEYS] for row in rows.values()])
             for setting, rows in points.items()
@@ -146,10 +161,9 @@ class Sweep:
     def _points(self, results: Results) -> dict[Setting, dict[int, Row]]:
         """Return for each point that a file holds its rows, by line."""
         _require_keys(results.keys, self.grid.keys)
-        here = self.grid.experiment()
-        if results.rows and results.rows[0]["experiment"] != here:
-            there = shown(results.rows[0]["experiment"])
-            raise ValueError(f"line 2: is of another experiment, {there}; this one is {here}")
+        if results.rows and results.rows[0]["experiment"] != self.grid.experiment():
+            rule = "inputs, layers or measure have changed; write to a new file"
+            raise ValueError(f"line 2: is of another experiment: {rule}")
         known = {setting: setting for setting in self.grid.settings}
         points: dict[Setting, dict[int, Row]] = {}
         for line, row in enumerate(results.rows, start=2):
@@ -210,4 +224,5 @@ def _at(grid: Grid, setting: Setting) -> Iterator[None]:
     try:
         yield
     except ValueError as error:
-        raise ValueError(f"{error} (at {grid.told(setting)})") from None
+        told = grid.told(setting) + ("; all that may be drawn together must be feasible" if grid.random else "")
+        raise ValueError(f"{error} (at {told})") from None

@@ -53,7 +53,7 @@ SABOTAGES = (
         "        self = Convolution(self.weight, self.stride, 0, self.groups)\n"
         "        kernel = self.weight.shape[2:]\n",
         "test_maps.py",
-        "test_at_the_borders_of_padded_maps",
+        "test_over_all_masks_a_padded_strided_grouped_convolution",
     ),
     Sabotage(
         "a residual block without its shortcut",
@@ -114,8 +114,8 @@ SABOTAGES = (
     Sabotage(
         "a verdict of the ledger",
         "paper_checks/claims_equations.py",
-        '_holds("E5",',
-        '_contradicted("E5",',
+        'holds("E5",',
+        'contradicted("E5",',
         "",
         "the ledger and the checks do not fit",
     ),

@@ -109,7 +109,7 @@ BAD = {
     "d beyond memory": (["run", *CASE_B, "--d", str(10**13)], "d: too large"),
     "cos2 1.5": (["run", *CASE_B, "--cos2", "1.5"], "cos2 = 1.5: must lie in 0 <= cos2 <= 1"),
     "overflow": (["run", *CASE_A, "--sigma", "1e200"], "range of doubles"),
-    "nothing kept": (["run", *CASE_A, "--retain", "1e-12", "--samples", "1000"], "var_train = 0"),
+    "nothing kept": (["run", *CASE_A, "--retain", "1e-9", "--samples", "1000"], "var_train = 0"),
     "samples 0": (["run", *CASE_A, *HALF, "--samples", "0"], "samples = 0.0: must be a positive whole number"),
     "samples -5": (["run", *CASE_A, *HALF, "--samples", "-5"], "samples = -5.0"),
     "samples 1.5": (["run", *CASE_A, *HALF, "--samples", "1.5"], "samples = 1.5"),

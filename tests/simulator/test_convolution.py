@@ -205,13 +205,14 @@ CONVOLUTION = Convolution(np.ones((4, 3, 3, 5)), padding=(1, 0))
         (lambda: Convolution(np.ones((4, 2, 1, 1)), groups=2)(np.ones((1, 2, 1, 1))), r"must be \(n, 4, h, w\)"),
         (lambda: CONVOLUTION(np.ones((2, 4, 5, 5))), r"x's shape = \(2, 4, 5, 5\): must be \(n, 3, h, w\)"),
         (lambda: CONVOLUTION(np.ones((2, 3))), r"x's shape = \(2, 3\): must be \(n, 3, h, w\)"),
-        (lambda: CONVOLUTION(np.ones((2, 3, 1, 4))), r"x's shape = \(2, 3, 1, 4\): must have maps, .* of >= 3 x 5"),
+        (lambda: CONVOLUTION(np.ones((2, 3, 1, 4))), "kernel = 3 x 5: must fit the map of 3 x 4, padding included"),
         (lambda: AveragePool(0), "kernel = 0: must be a whole number >= 1"),
         (lambda: AveragePool(1.5), "kernel = 1.5: must be a whole number >= 1"),  # pyright: ignore
+        (lambda: AveragePool((True, 2)), r"kernel = \(True, 2\): must be a whole number >= 1"),
         (lambda: AveragePool([2]), r"kernel = \[2\]: must be a whole number"),
         (lambda: AveragePool(2, stride=(0, 1)), r"stride = \(0, 1\): must be a whole number"),
         (lambda: AveragePool(2)(np.ones((4, 3))), r"x's shape = \(4, 3\): must be \(n, channels, h, w\)"),
-        (lambda: AveragePool(3)(np.ones((4, 3, 3, 2))), r"x's shape = \(4, 3, 3, 2\): must have maps"),
+        (lambda: AveragePool(3)(np.ones((4, 3, 3, 2))), "kernel = 3 x 3: must fit the map of 3 x 2"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line(call, message: str):

@@ -1,4 +1,5 @@
 import copy
+import json
 import math
 import tomllib
 from typing import Any
@@ -111,10 +112,21 @@ def test_each_stack_has_batch_norms_of_its_own():
     assert {(norm.units, norm.momentum, norm.eps) for norm in found} == {(6, 0.1, 0.01)}
 
 
-def test_singles_are_enough_until_the_mean_is_far():
-    assert described(experiment(BN)).inputs.dtype == "float32"
-    far = experiment(BN, inputs=UNITS | {"mean": 1e6})
-    assert described(far).inputs.dtype == "float64"
+@pytest.mark.parametrize(
+    ("inputs", "dtype"),
+    [
+        (UNITS, "float32"),
+        (UNITS | {"correlation": 0.5}, "float32"),
+        (UNITS | {"mean": 1e6}, "float64"),
+        (UNITS | {"correlation": -1 / 5}, "float64"),  # the sum of all six is constant
+        (UNITS | {"correlation": 1}, "float64"),
+        (MAPS, "float32"),
+        (MAPS | {"spatial": 1}, "float64"),
+        (MAPS | {"spatial": 1 - 1e-6}, "float64"),
+    ],
+)
+def test_singles_are_enough_where_they_resolve_the_inputs_and_all_sums_of_them(inputs: dict[str, Any], dtype: str):
+    assert described(experiment(BN, inputs=inputs)).inputs.dtype == dtype
 
 
 POINT = linear(2)
@@ -194,6 +206,10 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "beyond doubles": (experiment(BN, inputs=UNITS | {"mean": 10**400}), "inputs.mean = 1000"),
     "d 2.0": (experiment(BN, inputs=UNITS | {"d": 2.0}), "inputs.d = 2.0: must be a whole number >= 1"),
     "d 0": (experiment(BN, inputs=UNITS | {"d": 0}), "inputs.d = 0: must be a whole number >= 1"),
+    "size beyond doubles": (experiment(BN, inputs=MAPS | {"size": [1, 10**310]}), "...: must be <= 2^53"),
+    "d beyond doubles": (experiment(BN, inputs=UNITS | {"d": 10**400}), "...: must be <= 2^53"),
+    "batch beyond doubles": (experiment(BN, batch=10**400), "measure.batch = 1000"),
+    "its bound": (experiment(BN, seed=2**53 + 1), "measure.seed = 9007199254740993: must be <= 2^53"),
     "d endless": (experiment(BN, inputs=UNITS | {"d": 10**13}), "inputs: makes 10,000,000,000,000 numbers of one"),
     "a draw": (experiment(BN, inputs=UNITS | {"draw": "gausian"}), "did you mean gaussian?"),
     "freedom": (experiment(BN, inputs=UNITS | {"freedom": 5}), "inputs.freedom = 5: means nothing"),
@@ -201,7 +217,12 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "spatial": (experiment(BN, inputs=MAPS | {"spatial": 2}), "inputs.spatial = 2: must lie in"),
     "spatial of units": (experiment(BN, inputs=UNITS | {"spatial": 0}), "inputs.spatial = 0: is no key that is known"),
     "size of three": (experiment(BN, inputs=MAPS | {"size": [2, 2, 2]}), "inputs.size = [2, 2, 2]: must be a whole"),
-    "size of 0": (experiment(BN, inputs=MAPS | {"size": [2, 0]}), "inputs.size[1] = 0: must be a whole number >= 1"),
+    "size of a word": (experiment(BN, inputs=MAPS | {"size": "8\n8"}), 'inputs.size = "8\\n8": must be a whole number'),
+    "size of truth": (experiment(BN, inputs=MAPS | {"size": [2, True]}), "inputs.size = [2, true]: must be a whole"),
+    "size of 0": (
+        experiment(BN, inputs=MAPS | {"size": [2, 0]}),
+        "inputs.size = [2, 0]: must be a whole number >= 1, or two",
+    ),
     "no list": ({"inputs": UNITS, "layers": BN}, 'layers = {"kind": "batch-norm"}: must be a list of one or more'),
     "no layer": (experiment(), "layers = []: must be a list of one or more"),
     "no BN": (experiment(linear(3), RELU), "layers: must hold at least one batch-norm"),
@@ -221,8 +242,8 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "cos2": (experiment(linear(3, cos2=1.5), BN), "layers[0].cos2 = 1.5: must lie in 0 <= cos2 <= 1"),
     "cos2 of one": (experiment(linear(1), linear(3, cos2=0), BN), "layers[1].cos2 = 0: must be 1 for d = 1"),
     "kernel": (
-        experiment(convolution(2, 9, padding=1), BN, inputs=MAPS),
-        "layers[0].kernel = 9: must fit the map",
+        experiment(convolution(2, [9, 1], padding=1), BN, inputs=MAPS),
+        "layers[0].kernel = [9, 1]: must fit the map of 8 x 7, padding included",
     ),
     "pool": (experiment({"kind": "average-pool", "kernel": 9}, BN, inputs=MAPS), "layers[0].kernel = 9: must fit the"),
     "groups": (experiment(convolution(4, 1, groups=3), BN, inputs=MAPS), "layers[0].groups = 3: must divide the"),
@@ -267,6 +288,35 @@ def test_what_is_not_in_order_is_told_in_one_line_with_its_place(description: di
     assert len(str(refused.value)) < 300
 
 
+@pytest.mark.parametrize(
+    ("inputs", "bad"),
+    [
+        *((UNITS, bad) for bad in ({"d": 0}, {"d": "6"})),
+        *((MAPS, bad) for bad in ({"channels": 0}, {"size": 2.5}, {"size": [0, 2]}, {"spatial": 2}, {"spatial": "0"})),
+        *(
+            (inputs, {key: value})
+            for inputs in (UNITS, MAPS)
+            for key, values in {
+                "kind": ("unit",),
+                "mean": (math.inf, "0", 1e30),
+                "variance": (math.nan, 0, -1),
+                "correlation": (math.inf, "0", 2),
+                "draw": ("cauchy", 1),
+                "freedom": (math.nan, "5", 5),
+            }.items()
+            for value in values
+        ),
+    ],
+    ids=lambda given: str(given) if len(given) == 1 else given["kind"],
+)
+def test_the_place_of_a_key_of_the_inputs_is_told_once(inputs: dict[str, Any], bad: dict[str, Any]):
+    ((key, value),) = bad.items()
+    with pytest.raises(ValueError, match=rf"^inputs\.{key} = ") as refused:
+        described(experiment(BN, inputs=inputs | bad))
+    written = json.dumps(value) if isinstance(value, str | list) else repr(value)
+    assert str(refused.value).startswith(f"inputs.{key} = {written}: ")
+
+
 def test_reading_changes_nothing_in_a_description():
     before = copy.deepcopy(CASE_B)
     described(CASE_B)
@@ -281,7 +331,7 @@ def test_numbers_that_overflow_are_told():
 def test_many_cores_are_used_as_far_as_the_memory_goes(monkeypatch: pytest.MonkeyPatch):
     wide = described(experiment(BN, inputs=UNITS | {"d": 2000}, replicas=2, batches=1, batch=1024))
     on_two = wide.measure(threads=2)
-    with pytest.raises(ValueError, match=r"batch = 1024: .* on 64 threads"):
+    with pytest.raises(ValueError, match=r"batch = 1024: .* with threads = 64"):
         wide.measure(threads=64)
     monkeypatch.setattr("simulator.stack.cores", lambda threads: threads or 64)
     assert wide.measure() == on_two

@@ -118,6 +118,51 @@ def test_ctrl_c_keeps_the_points_of_a_sweep(tmp_path: Path):
     assert names(tmp_path) == {"grid.toml", "grid.csv"}
 
 
+def test_a_sweep_interrupted_before_its_first_point_keeps_nothing(
+    grid: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+):
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("simulator.sweep.Sweep.run", interrupt)
+    assert main(["sweep", grid, "--out", str(tmp_path / "a.csv")]) == 130
+    told = "simulator: interrupted before one of 3 points was done; nothing is kept\n"
+    assert capsys.readouterr() == ("", told)
+
+
+def test_points_that_cannot_be_measured_are_told_with_the_file(tmp_path: Path, capsys: pytest.CaptureFixture[str]):
+    grid, out = tmp_path / "grid.toml", tmp_path / "a.csv"
+    grid.write_text(GRID.replace("0.4", "1e-7"))
+    assert main(["sweep", str(grid), "--out", str(out)]) == 2
+    told = capsys.readouterr()
+    assert (told.out, told.err.count("\n")) == ("", 1)
+    assert told.err.startswith(f"simulator: {grid}: 1 of 3 points could not be measured; the first: ")
+    assert len(out.read_text().splitlines()) == 3
+    out.write_text("another")
+    assert main(["sweep", str(grid), "--out", str(out)]) == 2
+    assert capsys.readouterr().err.startswith(f"simulator: out = {out}: line 1: ")
+
+
+@pytest.mark.parametrize("link", [None, "symlink_to", "hardlink_to"])
+def test_no_command_writes_over_the_file_that_it_reads(
+    link: str | None, stack: str, grid: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    picture = tmp_path / "same.svg"
+    assert main(["sweep", grid, "--out", str(picture)]) == 0
+    capsys.readouterr()
+    for read, command in ((stack, ["measure"]), (grid, ["sweep"]), (str(picture), ["plot", "--x", "retain"])):
+        before, out = Path(read).read_bytes(), Path(read)
+        if link is not None:
+            out = tmp_path / f"link.{command[0]}.svg"
+            getattr(out, link)(read)
+        assert main([*command, read, "--out", str(out)]) == 2
+        told = capsys.readouterr()
+        assert (told.out, told.err.count("\n")) == ("", 1)
+        assert told.err.endswith(": is the file that is read\n")
+        assert told.err.startswith("simulator: out = ")
+        assert Path(read).read_bytes() == before
+
+
 def bad_files(folder: Path) -> dict[str, tuple[list[str], str]]:
     """Command lines that name files in which something is not in order, and what must be told."""
     contents = {

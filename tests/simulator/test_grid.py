@@ -151,7 +151,15 @@ BAD: dict[str, tuple[dict[str, Any], str]] = {
     "backwards": (draws(p={"low": 1, "high": 0}), "draws.p.high = 0: must be > low, which is 1"),
     "log from 0": (draws(p={"low": 0, "high": 1, "log": True}), "draws.p.low = 0: must be > 0 where log = true"),
     "log 1": (draws(p={"low": 1, "high": 2, "log": 1}), "draws.p.log = 1: must be true or false"),
-    "whole from 0.5": (draws(p={"low": 0.5, "high": 1, "whole": True}), "draws.p.low = 0.5: must be a whole number"),
+    "whole from 0.5": (
+        draws(p={"low": 0.5, "high": 1, "whole": True}),
+        "draws.p.low = 0.5: must be a whole number where whole = true",
+    ),
+    "whole to 5.5": (
+        draws(p={"low": 1, "high": 5.5, "whole": True}),
+        "draws.p.high = 5.5: must be a whole number where whole = true",
+    ),
+    "whole beyond doubles": (draws(p={"low": 1, "high": 2**60, "whole": True}), "draws.p.high = 1152921504606846976: "),
     "a list of draws": (draws(p=[1]), "draws.p = [1]: must be a table"),
     "both": (draws(p={"choices": [1], "low": 1}), "draws.p.low = 1: is no key that is known here"),
     "a typo of a range": (draws(p={"lo": 0, "high": 1}), "draws.p.lo = 0: is no key that is known here; did you mean"),

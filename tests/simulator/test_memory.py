@@ -49,6 +49,7 @@ layers = {
     "heavy": lambda: (heavy, [Uout(0.5), BatchNorm(16), AveragePool(2), Dropout(0.5), BatchNorm(16)]),
     "inside": lambda: (maps, [Dropout(0.5), *inside(8), BatchNorm(16)]),
     "around": lambda: (maps, [Dropout(0.5), *around(5), BatchNorm(16)]),
+    "weights": lambda: (units, [Dropout(0.5), Linear(np.ones((2048, 512))), Linear(np.ones((8, 2048))), BatchNorm(8)]),
     "kept": lambda: (Equicorrelated(16, 0.0, 1.0, 0.0, dtype="float32"), [Dropout(0.5), BatchNorm(16)]),
 }
 rng = np.random.default_rng(0)
@@ -61,7 +62,7 @@ try:
     refused = ""
 except ValueError as error:
     refused = str(error)
-largest = int(re.search(r"at most (\\d+)", refused)[1])
+largest = int(re.search(r"<= (\\d+)", refused)[1])
 before = peak()
 stack.measure(inputs, rng, replicas=2 * threads, batches=1, batch=largest, threads=threads)
 try:
@@ -99,13 +100,23 @@ def run(program: str, *arguments: str) -> Any:
 @needs_status
 @pytest.mark.parametrize(
     ("stack", "threads"),
-    [("units", 2), ("one", 1), ("maps", 2), ("maps", 16), ("heavy", 2), ("inside", 2), ("inside", 16), ("around", 3)],
+    [
+        ("units", 2),
+        ("one", 1),
+        ("maps", 2),
+        ("maps", 16),
+        ("heavy", 2),
+        ("inside", 2),
+        ("inside", 16),
+        ("around", 3),
+        ("weights", 16),
+    ],
 )
 def test_a_batch_that_would_not_fit_is_refused_and_the_largest_that_does_runs(stack: str, threads: int):
     told = run(LARGEST, stack, str(threads))
     for refused in (told["refused"], told["again"]):
         assert re.fullmatch(
-            r"batch = \d+: would take \d+ MB of 100 on \d+ threads; at most \d+ for this stack", refused
+            r"batch = \d+: must be <= \d+ for this stack with threads = \d+; it would take \d+ MB of 100", refused
         )
     assert told["before"] + 10 < told["peak"] < BOUND
 
@@ -146,7 +157,7 @@ def test_a_batch_that_fits_one_thread_but_not_more_is_told_for_how_many():
     stack, inputs = Stack([Dropout(0.5), BatchNorm(8)]), Equicorrelated(8, 0.0, 1.0, 0.0)
     batches = []
     for threads in (1, 2, 10, None):  # None leaves cores idle where the memory asks for it
-        with pytest.raises(ValueError, match=f"on {threads or 1} threads; at most") as refused:
+        with pytest.raises(ValueError, match=f"with threads = {threads or 1};") as refused:
             stack.measure(inputs, np.random.default_rng(0), batch=10**7, threads=threads)
-        batches.append(int(re.findall(r"at most (\d+)", str(refused.value))[0]))
+        batches.append(int(re.findall(r"<= (\d+)", str(refused.value))[0]))
     assert batches == pytest.approx([batches[0], batches[0] / 2, batches[0] / 10, batches[0]], abs=1)

@@ -249,7 +249,7 @@ NORM = BatchNorm(4)
         (lambda: chain(1, 0.5).measure(STANDARD, np.random.default_rng(0), batches=0), "batches = 0: must be"),
         (lambda: chain(1, 0.5).measure(STANDARD, np.random.default_rng(0), epochs=0), "epochs = 0: must be"),
         (lambda: chain(1, 0.5).measure(STANDARD, np.random.default_rng(0), threads=0), "threads = 0: must be"),
-        (lambda: chain(1, 0.5).measure(STANDARD, np.random.default_rng(0), batch=10**9), "batch = 1000000000: would"),
+        (lambda: chain(1, 0.5).measure(STANDARD, np.random.default_rng(0), batch=10**9), "batch = 1000000000: must"),
         (lambda: chain(1, 0.5).train(STANDARD, np.random.default_rng(0), epochs=0), "epochs = 0"),
         (lambda: chain(1, 0.5).train(STANDARD, np.random.default_rng(0), epochs=1.5), "epochs = 1.5"),  # pyright: ignore
         (lambda: Stack([BatchNorm(3)]).measure(STANDARD, np.random.default_rng(0)), r"x's shape = \(1, 4\)"),

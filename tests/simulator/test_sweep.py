@@ -250,7 +250,7 @@ def test_a_lock_that_a_killed_sweep_left_keeps_nobody_out(tmp_path: Path):
 SPOILT = {
     "another experiment": (
         lambda text: text.replace(read_grid(FULL).experiment(), "0" * 12),
-        "line 2: is of another experiment",
+        "line 2: is of another experiment: inputs, layers or measure have changed; write to a new file",
     ),
     "a point too many": (
         lambda text: text.replace(",0.7,", ",0.8,"),
@@ -324,17 +324,6 @@ def test_binary_files_folders_and_devices_are_refused(tmp_path: Path):
 def test_every_point_is_checked_before_the_first_is_measured(change: dict[str, Any], told: str):
     with pytest.raises(ValueError, match=told):
         Sweep(sweep_over(**change))
-
-
-def test_a_point_too_large_for_the_memory_is_told_before_the_first_is_measured(tmp_path: Path):
-    large = sweep_over(retain=[0.5])
-    large["measure"] = LITTLE | {"batch": "$batch"}
-    large["grid"]["batch"] = [16, 10**9]
-    seen: list[Done] = []
-    with pytest.raises(ValueError, match=r"batch = 1000000000: .*\(at .*batch = 1000000000\)"):
-        Sweep(large).run(tmp_path / "a.csv", progress=seen.append)
-    assert not seen
-    assert names(tmp_path) == set()
 
 
 @pytest.mark.parametrize("file", READY_MADE, ids=lambda file: file.stem)
