@@ -32,7 +32,7 @@ SABOTAGES = (
     Sabotage(
         "Dropout without its 1/p",
         "simulator/noise.py",
-        "        kept /= self.retain\n",
+        "        kept /= threshold / values\n",
         "",
         "test_case_a.py",
         "test_a_simulated_standard_normal_unit",
