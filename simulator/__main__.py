@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import tyro
 
-from simulator.cases import Case, CaseResult, measure_case
+from simulator.cases import LARGEST_D, Case, CaseResult, measure_case
 from simulator.commands import INTERRUPTED, Measure, Plot, SweepOver, few, generator
 from simulator.contracts import Array, Inputs, Noise, refusal
 from simulator.draws import Draw
@@ -119,6 +119,8 @@ class Run:
         if self.rho is None or self.d is None or self.cos2 is None:
             missing = ", ".join(f"--{name}" for name, value in of_case_b.items() if value is None)
             raise ValueError(f"case = b: needs --rho, --d and --cos2, missing {missing}")
+        if self.d > LARGEST_D:
+            raise refusal("d", self.d, f"must be <= {LARGEST_D}, which memory is bounded by")
         dtype = smallest_dtype(self.d, self.c, self.v, self.rho)
         inputs = Equicorrelated(self.d, self.c, self.v, self.rho, self.draw, self.freedom, dtype)
         return inputs, weights_with_cos2(self.d, self.cos2, rng)
@@ -169,7 +171,7 @@ def main(arguments: list[str] | None = None) -> int:
             silence_stdout()
         message = f"{error.filename or 'stdout'}: {error.strerror}"
     except MemoryError:
-        message = "d: too large for the memory of this machine"
+        message = "too large for the memory of this machine"
     except ArithmeticError as error:
         message = f"the numbers leave the range of doubles: {error}"
     except ValueError as error:

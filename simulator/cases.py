@@ -18,6 +18,8 @@ Case: TypeAlias = Literal["a", "b"]
 CHUNK = 2**17
 # A part has two batches at least, and holds both values of each X, and their deviations for the variance.
 LARGEST_BATCH = 2**19
+# Of one sample, which is drawn whole.
+LARGEST_D = 2**20
 MEMORY = 100e6
 
 
@@ -83,7 +85,7 @@ def measure_case(  # noqa: PLR0913, PLR0917 (each argument is a part of the expe
 
     stats = BatchMeans("var_train", "var_test", samples_per_batch=m)
     parts = ((int(rng.integers(2**63)), min(share, missing - done)) for done in range(0, missing, share))
-    fitting = int(MEMORY / (8 * (4 * share * m + 6 * CHUNK)))
+    fitting = int(MEMORY / (8 * (4 * share * m + 6 * max(CHUNK, len(w)))))
     with closing(in_order(variances, parts, min(cores(threads), fitting))) as results:
         for rows in results:
             stats.add(rows)
@@ -102,6 +104,8 @@ def _weights(case: Case, weights: ArrayLike | None) -> Array:
     w = np.array(0 if weights is None else weights, dtype=np.float64)
     if w.ndim != 1 or not np.isfinite(w).all() or not w.any():
         raise ValueError("weights: must be finite numbers w: (d,), not all 0, in case b")
+    if len(w) > LARGEST_D:
+        raise refusal("weights' d", len(w), f"must be <= {LARGEST_D}, which memory is bounded by")
     return w
 
 

@@ -190,6 +190,7 @@ def test_standard_errors_of_small_runs_are_honest():
         ({"case": "b", "weights": [0.0]}, "weights: must be finite numbers w: .*not all 0"),
         ({"case": "b", "weights": [np.nan]}, "weights: must be finite"),
         ({"case": "b", "weights": [1.0, 1.0]}, r"inputs' d = \(1,\): must be 2"),
+        ({"case": "b", "weights": np.ones(2**20 + 1)}, "weights' d = 1048577: must be <= 1048576"),
         ({"samples": 0}, "samples = 0: must be a whole number >= 1"),
         ({"samples": 1.5}, "samples = 1.5"),
         ({"batch": 1}, "batch = 1: must be a whole number >= 2"),

@@ -106,7 +106,7 @@ BAD = {
     "rho too low": (["run", *CASE_B, "--rho", "-0.5"], "rho = -0.5: must lie in"),
     "d 2.5": (["run", *CASE_B, "--d", "2.5"], "--d"),
     "d 0": (["run", *CASE_B, "--d", "0"], "d = 0: must be a whole number >= 1"),
-    "d beyond memory": (["run", *CASE_B, "--d", str(10**13)], "d: too large"),
+    "d beyond memory": (["run", *CASE_B, "--d", str(10**13)], "d = 10000000000000: must be <= 1048576"),
     "cos2 1.5": (["run", *CASE_B, "--cos2", "1.5"], "cos2 = 1.5: must lie in 0 <= cos2 <= 1"),
     "overflow": (["run", *CASE_A, "--sigma", "1e200"], "range of doubles"),
     "nothing kept": (["run", *CASE_A, "--retain", "1e-9", "--samples", "1000"], "var_train = 0"),
