@@ -13,6 +13,9 @@ from threadpoolctl import ThreadpoolController
 
 from simulator.contracts import whole
 
+# Bytes that what all threads hold at once may take.
+MEMORY = 100e6
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -48,6 +51,11 @@ def in_order(task: Callable[[Item], Result], items: Iterable[Item], threads: int
                     yield ahead.popleft().result()
             while ahead:
                 yield ahead.popleft().result()
+        except RuntimeError as error:
+            # Ctrl-C in the midst of a wait may come out as "cannot release un-acquired lock".
+            if isinstance(error.__context__, KeyboardInterrupt):
+                raise KeyboardInterrupt from error
+            raise
         finally:
             for future in ahead:
                 future.cancel()

@@ -111,7 +111,7 @@ def test_ctrl_c_keeps_the_points_of_a_sweep(tmp_path: Path):
             process.kill()
     rows = len(file.read_text().splitlines()) - 1
     assert 0 < rows < 2000
-    assert (process.returncode, out) == (130, "")
+    assert (process.returncode, out) == (130, ""), err
     told = "simulator: interrupted with {} of 2000 points done, which are kept in {}; the same command goes on\n"
     # A point that was done in the very moment is kept, but may not have been counted.
     assert err in {told.format(rows, file), told.format(rows - 1, file)}

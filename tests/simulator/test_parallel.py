@@ -263,3 +263,17 @@ def test_a_numerical_error_is_raised_where_the_caller_asks_for_it(threads: int):
         measure()
     with np.errstate(all="ignore"), pytest.raises(ValueError, match="rows: must be finite"):
         measure()
+
+
+def test_ctrl_c_that_breaks_a_lock_is_still_ctrl_c():
+    def broken(interrupted: bool) -> None:  # noqa: FBT001 (one item of in_order)
+        try:
+            if interrupted:
+                raise KeyboardInterrupt
+        finally:
+            raise RuntimeError("cannot release un-acquired lock")
+
+    with pytest.raises(KeyboardInterrupt):
+        list(in_order(broken, [True], 1))
+    with pytest.raises(RuntimeError, match="un-acquired"):
+        list(in_order(broken, [False], 1))
