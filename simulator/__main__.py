@@ -6,6 +6,7 @@ import json
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,13 +15,13 @@ import numpy as np
 import tyro
 
 from simulator.cases import LARGEST_D, Case, CaseResult, measure_case
-from simulator.commands import INTERRUPTED, Measure, Plot, SweepOver, few, generator
+from simulator.commands import INTERRUPTED, Measure, Plot, SweepOver, few, generator, to_the_end
 from simulator.contracts import Array, Inputs, Noise, refusal
 from simulator.draws import Draw
 from simulator.files import whole_file
 from simulator.inputs import Equicorrelated, smallest_dtype, weights_with_cos2
 from simulator.noise import Dropout, GaussianDropout, Uout
-from simulator.terminal import Bar, Flag, complain, one_line, say, show, silence_stdout, table
+from simulator.terminal import Flag, complain, one_line, say, show, silence_stdout, table
 
 BAD_INPUT = 2
 
@@ -82,21 +83,13 @@ class Run:
         rng = generator(self.seed)
         noise, threads = self.noise(), few(self.threads)
         inputs, weights = self.inputs_and_weights(rng)
-        so_far: CaseResult | None = None
-        try:
-            with Bar(samples) as bar, np.errstate(over="raise", invalid="raise"):
 
-                def keep(result: CaseResult) -> None:
-                    nonlocal so_far
-                    so_far = result
-                    bar.show(result.n)
-
+        def measure(keep: Callable[[CaseResult], None]) -> CaseResult:
+            with np.errstate(over="raise", invalid="raise"):
                 case = self.case
-                return measure_case(case, inputs, noise, weights, samples, rng, progress=keep, threads=threads), True
-        except KeyboardInterrupt:
-            if so_far is None:
-                raise KeyboardInterrupt("interrupted before there were 2 batches to estimate from") from None
-            return so_far, False
+                return measure_case(case, inputs, noise, weights, samples, rng, progress=keep, threads=threads)
+
+        return to_the_end(measure, samples, lambda result: result.n, "batches")
 
     def noise(self) -> Noise:
         """Build the one noise that was asked for."""

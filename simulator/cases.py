@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from simulator.contracts import Array, Inputs, Noise, refusal, whole
 from simulator.estimate import BatchMeans, Estimate
-from simulator.parallel import cores, in_order
+from simulator.parallel import MEMORY, cores, in_order
 
 Case: TypeAlias = Literal["a", "b"]
 
@@ -20,7 +20,6 @@ CHUNK = 2**17
 LARGEST_BATCH = 2**19
 # Of one sample, which is drawn whole.
 LARGEST_D = 2**20
-MEMORY = 100e6
 
 
 @dataclass(frozen=True)

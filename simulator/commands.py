@@ -3,10 +3,10 @@
 import contextlib
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from simulator.results import AFTER_KEYS, cells
 from simulator.stack import Reading
 from simulator.sweep import Done, Sweep
 from simulator.terminal import Bar, Flag, Positional, arg, complain, say, show, table
+
+Result = TypeVar("Result")
 
 INTERRUPTED = 130
 READY_MADE = Path(__file__).parent / "grids"
@@ -67,20 +69,12 @@ class Measure:
 
     def measured(self, experiment: Experiment) -> tuple[tuple[Reading, ...], bool]:
         """Measure, and tell whether to the end."""
-        so_far: tuple[Reading, ...] = ()
-        try:
-            with Bar(experiment.measuring.samples) as bar:
-
-                def keep(readings: tuple[Reading, ...]) -> None:
-                    nonlocal so_far
-                    so_far = readings
-                    bar.show(readings[0].shift.n)
-
-                return experiment.measure(threads=self.threads, progress=keep), True
-        except KeyboardInterrupt:
-            if not so_far:
-                raise KeyboardInterrupt("interrupted before there were 2 replicas to estimate from") from None
-            return so_far, False
+        return to_the_end(
+            lambda keep: experiment.measure(threads=self.threads, progress=keep),
+            experiment.measuring.samples,
+            lambda readings: readings[0].shift.n,
+            "replicas",
+        )
 
     def as_json(self, readings: tuple[Reading, ...]) -> str:
         """Write the columns of a sweep, as one object a BN."""
@@ -178,6 +172,36 @@ class Plot:
         figure = pictures.draw(sweep, x=self.x, y=self.y, map_over=self.map_over)
         pictures.save(figure, self.out)
         return 0
+
+
+def to_the_end(
+    measure: Callable[[Callable[[Result], None]], Result], samples: int, seen: Callable[[Result], int], parts: str
+) -> tuple[Result, bool]:
+    """Measure under a bar; after Ctrl-C return the last result so far, and that it is not complete.
+
+    Args:
+        measure: is given what takes a result so far.
+        samples: how many there are to see.
+        seen: how many a result has seen.
+        parts: two of which make the first result.
+
+    Raises:
+        KeyboardInterrupt: if there is no result so far.
+    """
+    so_far: Result | None = None
+    try:
+        with Bar(samples) as bar:
+
+            def keep(result: Result) -> None:
+                nonlocal so_far
+                so_far = result
+                bar.show(seen(result))
+
+            return measure(keep), True
+    except KeyboardInterrupt:
+        if so_far is None:
+            raise KeyboardInterrupt(f"interrupted before there were 2 {parts} to estimate from") from None
+        return so_far, False
 
 
 def few(threads: int | None) -> int | None:

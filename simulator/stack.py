@@ -3,18 +3,17 @@
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from queue import SimpleQueue
 from typing import TypeAlias, cast
 
 import numpy as np
 
 from simulator.contracts import Array, Inputs, refusal, whole
 from simulator.estimate import BatchMeans, Estimate
-from simulator.parallel import cores, in_order
+from simulator.parallel import MEMORY, cores, in_order
 from simulator.phases import DryRun, Layer, Testing, Training, norms, with_own_norms
 
-# Bytes, of all threads together: what the activations may take, and what inputs are kept for the next pass.
-MEMORY, KEPT = 100e6, 16e6
+# Bytes of inputs that all threads together keep for the next pass.
+KEPT = 16e6
 # Numbers alive at once: below, numpy's calls are so short that threads wait for one another more than they work.
 ALONE = 2**19
 
@@ -91,7 +90,7 @@ class Stack:
             ValueError: if a count is no whole number >= 1, or the inputs do not fit the layers.
         """
         data, noise = rng.spawn(2)
-        self._train(_Batches(inputs, data, batches, batch), noise, epochs)
+        self._train(_Batches(inputs, data, batches, batch), noise, whole("epochs", epochs, at_least=1))
 
     def test(
         self, inputs: Inputs, rng: np.random.Generator, batches: int = 16, batch: int = 1024
@@ -156,18 +155,11 @@ class Stack:
         samples = whole("batches", batches, at_least=1) * batch
         whole("epochs", epochs, at_least=1)
         workers = self.workers(inputs, batch, threads)
-        idle: SimpleQueue[Stack] = SimpleQueue()
-        for _ in range(workers):
-            idle.put(Stack(with_own_norms(self.layers)))
 
         def replica(seed: int) -> Array:
             drawn, noise = np.random.default_rng(seed).spawn(2)
             data = _Batches(inputs, drawn, batches, batch, KEPT / workers)
-            stack = idle.get()
-            try:
-                return stack._replica(data, noise, epochs)
-            finally:
-                idle.put(stack)
+            return Stack(with_own_norms(self.layers))._replica(data, noise, epochs)
 
         stats = [BatchMeans(*_NAMES, samples_per_batch=samples) for _ in self._norms]
         seeds = (int(rng.integers(2**63)) for _ in range(whole("replicas", replicas, at_least=2)))
@@ -198,7 +190,7 @@ class Stack:
         for norm in self._norms:
             norm.reset()
         phase = Training(noise)
-        for _ in range(whole("epochs", epochs, at_least=1)):
+        for _ in range(epochs):
             for x in data:
                 phase.run(self.layers, x)
 
