@@ -10,7 +10,7 @@ Batch: TypeAlias = tuple[Tensor, Tensor]
 
 
 class Share(NamedTuple):
-    """The part of every batch that one of several processes takes: its images rank, rank + world, rank + 2 world, ..."""
+    """The part of every batch that one of several processes takes: images rank, rank + world, rank + 2 world, ..."""
 
     rank: int = 0
     world: int = 1
