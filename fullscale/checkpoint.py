@@ -1,0 +1,70 @@
+"""What a run needs to go on as if it had never stopped, in files that are whole or are not used.
+
+A checkpoint's name ends in the checksum of its content, so that one rename makes it valid, and a truncated or altered
+one gives itself away.
+"""
+
+import io
+import pickle
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fullscale.contracts import refusal
+from fullscale.files import folder, replace
+
+KEPT = 2
+
+
+def save(directory: Path, step: int, state: dict[str, Any]) -> Path:
+    """Write the state of a run after `step` steps, and remove all but the last two.
+
+    Raises:
+        ValueError: if it cannot be written; the checkpoints before it then stay.
+    """
+    buffer = io.BytesIO()
+    torch.save(state, buffer)
+    content = buffer.getvalue()
+    path = folder(directory) / f"step-{step:09d}-{sha256(content).hexdigest()[:16]}.pt"
+    replace(path, content)
+    for old in [*_newest_first(directory)[KEPT:], *directory.glob(".step-*.unfinished")]:
+        old.unlink()
+    return path
+
+
+def latest(directory: Path, complain: Callable[[str], None]) -> dict[str, Any] | None:
+    """Return the newest state that is whole, on the CPU; None where there is no checkpoint.
+
+    Damaged ones are told to `complain` in one line each, and set aside under another name.
+
+    Raises:
+        ValueError: if there are checkpoints, but none is whole.
+    """
+    paths = _newest_first(directory)
+    for path in paths:
+        try:
+            return _load(path)
+        except ValueError as error:
+            complain(f"{path}: {error}; the one before it is used")
+            path.rename(path.with_suffix(".damaged"))
+    if paths:
+        raise refusal("checkpoints", directory, "none is whole; start again in another folder")
+    return None
+
+
+def _newest_first(directory: Path) -> list[Path]:
+    return sorted(directory.glob("step-*.pt"), reverse=True)
+
+
+def _load(path: Path) -> dict[str, Any]:
+    """Read one checkpoint; no code that might stand in it is run."""
+    content = path.read_bytes()
+    if not path.stem.endswith(sha256(content).hexdigest()[:16]):
+        raise ValueError("is damaged: its content does not match the checksum in its name")
+    try:
+        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
+    except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
+        raise ValueError(f"is no checkpoint: {str(error).splitlines()[0]}") from None

@@ -1,0 +1,99 @@
+"""Files that are written whole or not at all, and runs that only one process writes."""
+
+import contextlib
+import json
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from fullscale.contracts import refusal
+
+if sys.platform != "win32":
+    import fcntl
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Put bytes in a file's place, at one stroke, and wait until the disk has them.
+
+    Raises:
+        ValueError: if it cannot be written; the file then stays as it was.
+    """
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    try:
+        with unfinished.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            unfinished.unlink()
+        raise refusal("out", path, f"cannot be written: {error.strerror}") from error
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write a JSON file. NaN and infinities, which JSON lacks, are an error.
+
+    Raises:
+        ValueError: if it cannot be written.
+    """
+    replace(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Raises:
+        ValueError: if the file is missing, or holds something else.
+    """
+    try:
+        value = json.loads(path.read_bytes())
+    except OSError as error:
+        raise refusal("file", path, f"cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise refusal("file", path, f"is no JSON: {error}") from None
+    if not isinstance(value, dict):
+        raise refusal("file", path, "must hold one JSON object")
+    return value
+
+
+def folder(path: Path) -> Path:
+    """Make a folder, with those above it.
+
+    Raises:
+        ValueError: if that cannot be done, or something else is there.
+    """
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise refusal("out", path, f"cannot be made a folder: {error.strerror}") from error
+    return path
+
+
+@contextlib.contextmanager
+def sole_writer(directory: Path) -> Iterator[None]:
+    """Keep other processes out of a folder; the lock of a process that was killed is gone with it.
+
+    Raises:
+        ValueError: if another process has it, or nothing can be written there.
+    """
+    try:
+        descriptor = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
+    except OSError as error:
+        raise refusal("out", directory, f"cannot be written: {error.strerror}") from error
+    try:
+        _lock(descriptor, directory)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _lock(descriptor: int, directory: Path) -> None:
+    if sys.platform == "win32":
+        return  # no such locks there
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise refusal("out", directory, "another process is at work in it") from None

@@ -1,0 +1,112 @@
+"""The processes of one run: one by itself, or those that torchrun started, one a GPU."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from fullscale.contracts import refusal
+from fullscale.data import Share
+
+
+@dataclass(frozen=True)
+class Team:
+    """This process among those of the run.
+
+    Attributes:
+        rank: its number; 0 writes the files and talks.
+        world: how many there are.
+    """
+
+    device: torch.device
+    rank: int = 0
+    world: int = 1
+
+    @property
+    def first(self) -> bool:
+        """Whether this process writes the files and talks."""
+        return self.rank == 0
+
+    @property
+    def share(self) -> Share:
+        """Its part of every batch."""
+        return Share(self.rank, self.world)
+
+    def largest(self, value: int) -> int:
+        """Return the largest of all processes' values, so that all decide alike."""
+        if self.world == 1:
+            return value
+        of_all = torch.tensor(value, device=self.device)
+        distributed.all_reduce(of_all, distributed.ReduceOp.MAX)
+        return int(of_all.item())
+
+    def summed(self, values: Tensor) -> Tensor:
+        """Return the sum over all processes of values: (k,)."""
+        if self.world == 1:
+            return values
+        of_all = values.clone()
+        distributed.all_reduce(of_all)
+        return of_all
+
+    def gathered(self, value: Any) -> list[Any]:
+        """Return the values of all processes, by rank."""
+        if self.world == 1:
+            return [value]
+        of_all: list[Any] = [None] * self.world
+        distributed.all_gather_object(of_all, value)
+        return of_all
+
+    def parallel(self, net: nn.Module) -> nn.Module:
+        """Wrap a net so that the processes' gradients are averaged."""
+        if self.world == 1:
+            return net
+        return DistributedDataParallel(net, device_ids=[self.device.index] if self.device.type == "cuda" else None)
+
+    def share_buffers(self, net: nn.Module) -> None:
+        """Give all processes the first one's BN statistics: those of its own share of the batches."""
+        if self.world > 1:
+            for buffer in net.buffers():
+                distributed.broadcast(buffer, 0)
+
+
+@contextlib.contextmanager
+def team(device: str | None) -> Iterator[Team]:
+    """Join the processes that torchrun started, if it did; else be the only one.
+
+    Args:
+        device: "cpu" or "cuda", or one GPU as "cuda:1"; a GPU where there is one if None. Under torchrun each process
+            takes the GPU of its own local rank.
+
+    Raises:
+        ValueError: if the device is not there.
+    """
+    default = "cuda" if torch.cuda.is_available() else "cpu"
+    chosen = _device(default if device is None else device)
+    world = int(os.environ.get("WORLD_SIZE", "1"))
+    if world == 1:
+        yield Team(chosen)
+        return
+    if chosen.type == "cuda":
+        chosen = _device(f"cuda:{os.environ['LOCAL_RANK']}")
+        torch.cuda.set_device(chosen)
+    distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    try:
+        yield Team(chosen, distributed.get_rank(), world)
+    finally:
+        distributed.destroy_process_group()
+
+
+def _device(name: str) -> torch.device:
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError):  # torch built without CUDA asserts
+        raise refusal("device", name, "is not on this machine; cpu, cuda or cuda:N") from None
+    if device.type not in ("cpu", "cuda"):
+        raise refusal("device", name, "must be cpu, cuda or cuda:N")
+    return device

@@ -1,0 +1,125 @@
+"""What a run is: one frozen dataclass, complete, and the paper's settings for each family of networks."""
+
+import dataclasses
+import json
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+from fullscale import nets
+from fullscale.contracts import Refusal, finite, refusal, whole
+from fullscale.data import Crop, DataName
+from fullscale.placement import Where
+
+Precision: TypeAlias = Literal["float32", "bf16"]
+Compile: TypeAlias = Literal["off", "default", "reduce-overhead", "max-autotune"]
+
+
+class Schedule(NamedTuple):
+    """SGD as the authors' code runs it: the rate falls by `gamma` at each milestone, an epoch of `epochs`."""
+
+    epochs: int
+    batch: int
+    milestones: tuple[int, ...]
+    gamma: float
+    weight_decay: float
+    lr: float = 0.1
+
+
+_IMAGENET = Schedule(90, 256, (30, 60), 0.1, 1e-4)
+SCHEDULES: dict[nets.Family, Schedule] = {
+    "preresnet": Schedule(164, 128, (81, 122), 0.1, 1e-4),
+    "resnext": Schedule(300, 128, (150, 225), 0.1, 5e-4),
+    "wrn": Schedule(200, 128, (60, 120, 160), 0.2, 5e-4),
+    "densenet": Schedule(300, 64, (150, 225), 0.1, 1e-4),
+    "imagenet-resnet": _IMAGENET,
+    "imagenet-resnext": _IMAGENET,
+}
+"""By family. Those of CIFAR are the authors'; the paper cites trained ImageNet models, and names no schedule."""
+
+MOMENTUM = 0.9
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that a run's numbers depend on, but for the machine.
+
+    Attributes:
+        images: the first so many training images only; all where None.
+        milestones: as fractions of the run, so that a shorter one keeps the shape.
+        crop: whether images are padded with black pixels before normalising (the authors' code) or with zeros after.
+        precision: of the forward and backward pass; weights and BN's buffers are always float32.
+
+    Raises:
+        ValueError: if a value is outside of its domain, whatever command it came from.
+    """
+
+    net: str
+    data: DataName
+    placement: Where
+    seed: int
+    epochs: int
+    batch: int
+    lr: float
+    milestones: tuple[float, ...]
+    gamma: float
+    weight_decay: float
+    drop: float | None = None
+    uout: float | None = None
+    sigma: float | None = None
+    images: int | None = None
+    crop: Crop = "pixels"
+    precision: Precision = "float32"
+    channels_last: bool = False
+    compile: Compile = "off"
+
+    def __post_init__(self) -> None:
+        for name, least in (("seed", 0), ("epochs", 1), ("batch", 2)):
+            whole(name, getattr(self, name), at_least=least)
+        if self.seed >= 2**63:
+            raise refusal("seed", self.seed, "must be < 2^63")
+        finite("lr", self.lr, above=0)
+        if not 0 <= self.weight_decay < 1:
+            raise refusal("weight_decay", self.weight_decay, "must lie in 0 <= weight_decay < 1")
+
+    @property
+    def hash(self) -> str:
+        """The first 16 hex digits of the SHA-256 of all fields."""
+        return sha256(json.dumps(dataclasses.asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+
+    def rate(self, step: int, steps: int) -> float:
+        """Return the learning rate of step `step` of `steps`, counted from 0."""
+        passed = sum(step >= round(fraction * steps) for fraction in self.milestones)
+        return self.lr * self.gamma**passed
+
+
+def recipe(net: str, data: DataName, placement: Where, seed: int, **settings: Any) -> Recipe:
+    """Complete a recipe by the paper's schedule for the net's family; what is set to None is not set.
+
+    Raises:
+        ValueError: if the net is unknown, or a value is outside of its domain.
+    """
+    schedule = SCHEDULES[_family(net)]
+    fractions = tuple(milestone / schedule.epochs for milestone in schedule.milestones)
+    own = schedule._asdict() | {"milestones": fractions}
+    given = {name: value for name, value in settings.items() if value is not None}
+    return Recipe(net, data, placement, seed, **(own | given))
+
+
+def _family(net: str) -> nets.Family:
+    try:
+        return nets.family(net)
+    except Refusal as error:
+        raise refusal("net", net, error.rule) from None
+
+
+def read(fields: dict[str, Any]) -> Recipe:
+    """Build a recipe from its JSON object.
+
+    Raises:
+        ValueError: if a field is missing or unknown, or a value outside of its domain.
+    """
+    names = {field.name for field in dataclasses.fields(Recipe)}
+    if set(fields) != names:
+        raise refusal("recipe", ", ".join(sorted(set(fields) ^ names)), "missing, or not a field of a recipe")
+    return Recipe(**(fields | {"milestones": tuple(fields["milestones"])}))

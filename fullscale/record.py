@@ -1,0 +1,63 @@
+"""What stands behind a run's numbers: the code, the software and the machine."""
+
+import os
+import platform
+import subprocess
+from hashlib import sha256
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torchvision
+
+from fullscale.launch import Team
+
+SCHEMA = 1
+HERE = Path(__file__).parent
+
+
+def code() -> dict[str, Any]:
+    """Return the version, the commit if there is one, and the SHA-256 of this room's sources."""
+    try:
+        version = metadata.version("variance-shift")
+    except metadata.PackageNotFoundError:
+        version = None
+    files = sorted(HERE.rglob("*.py"))
+    content = b"".join(f"{file.relative_to(HERE).as_posix()}\n".encode() + file.read_bytes() for file in files)
+    return {"version": version, "commit": _commit(), "sources": sha256(content).hexdigest()}
+
+
+def _commit() -> str | None:
+    command = ["git", "-C", str(HERE), "rev-parse", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+def software() -> dict[str, str | None]:
+    """Return the versions that numbers may depend on."""
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "torch": torch.__version__,
+        "torchvision": torchvision.__version__,
+        "cuda": torch.version.cuda if torch.cuda.is_available() else None,
+    }
+
+
+def hardware(team: Team) -> dict[str, Any]:
+    """Return what computed: the GPU or processor, its threads, and how many processes."""
+    gpu = torch.cuda.get_device_name(team.device) if team.device.type == "cuda" else None
+    own = {"gpu": gpu, "processor": _processor(), "cores": os.cpu_count(), "threads": torch.get_num_threads()}
+    return own | {"processes": team.world}
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        return next(line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()

@@ -1,0 +1,75 @@
+"""A finished run, opened again to be measured: its net with the final weights, and proof that it is that run's."""
+
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from torch import Tensor, nn
+
+from fullscale import recipes, record
+from fullscale.contracts import refusal
+from fullscale.data import Source
+from fullscale.files import read_json
+from fullscale.recipes import Recipe
+from fullscale.train import RECORD, WEIGHTS
+from fullscale.training import built
+
+
+@dataclass(frozen=True)
+class Run:
+    """What stands in a run's folder.
+
+    Attributes:
+        record: as it was written at the end.
+        net: in evaluation mode, on the CPU.
+    """
+
+    folder: Path
+    recipe: Recipe
+    record: dict[str, Any]
+    net: nn.Module
+
+    def require_same(self, source: Source) -> None:
+        """Refuse other data than it was trained on.
+
+        Raises:
+            ValueError: if the checksums differ.
+        """
+        if source.checksum != self.record["data"]["checksum"]:
+            raise refusal("data", source.name, f"is not what {self.folder} was trained on: the checksums differ")
+
+
+def open_run(directory: Path) -> Run:
+    """Read a finished run.
+
+    Raises:
+        ValueError: if it is not finished, or its files are damaged or do not belong together.
+    """
+    path = directory / RECORD
+    if not path.exists():
+        raise refusal("dir", directory, f"holds no finished run: there is no {RECORD}; `train --resume` finishes one")
+    read = read_json(path)
+    if read.get("schema") != record.SCHEMA:
+        raise refusal("schema", read.get("schema"), f"{path} is of another version; {record.SCHEMA} is read")
+    try:
+        recipe, classes, digest = recipes.read(read["recipe"]), read["data"]["classes"], read["weights_sha256"]
+    except (KeyError, TypeError) as error:
+        raise refusal("file", path, f"is no record of a run: {error}") from None
+    net = built(recipe, classes)
+    try:
+        net.load_state_dict(_weights(directory / WEIGHTS, digest))
+    except RuntimeError:
+        raise refusal("file", directory / WEIGHTS, f"does not hold the weights of a {recipe.net}") from None
+    return Run(directory, recipe, read, net.eval())
+
+
+def _weights(path: Path, digest: str) -> dict[str, Tensor]:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise refusal("file", path, f"cannot be read: {error.strerror}") from error
+    if sha256(content).hexdigest() != digest:
+        raise refusal("file", path, "is damaged: it is not what its record vouches for")
+    return safetensors.torch.load(content)

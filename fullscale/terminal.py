@@ -1,0 +1,101 @@
+"""What the command line shows: progress on stderr, tables on stdout, tyro's boxes in one line."""
+
+import os
+import sys
+import time
+from collections.abc import Iterable
+from itertools import dropwhile, takewhile
+from typing import TypeAlias
+
+import tyro
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Task as ProgressTask
+from rich.table import Table
+from rich.text import Text
+from tyro.conf import Positional, arg
+
+__all__ = ["Bar", "Flag", "Positional", "arg", "complain", "one_line", "say", "show", "silence_stdout", "table"]
+
+Flag: TypeAlias = tyro.conf.FlagCreatePairsOff[bool]
+
+WIDTH_OF_A_PIPE = 120
+SECONDS_A_LOOK = 0.2
+
+
+class Rate(ProgressColumn):
+    """Images a second."""
+
+    def render(self, task: ProgressTask) -> Text:
+        """Show a dash until there is a rate."""
+        return Text(f"{task.speed:,.0f} images/s" if task.speed else "-", style="cyan")
+
+
+class Bar(Progress):
+    """A bar on stderr, drawn only if that is a terminal; it goes when it is done."""
+
+    def __init__(self, images: int) -> None:
+        console = Console(stderr=True)
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), Rate(), TimeRemainingColumn())
+        super().__init__(*columns, console=console, transient=True, disable=not console.is_terminal)
+        self._task, self._moved, self._looked = self.add_task("", total=images), False, 0.0
+
+    def due(self) -> bool:
+        """Whether somebody could see a change: what is told may cost time to find out."""
+        now = time.perf_counter()
+        if self.disable or now - self._looked < SECONDS_A_LOOK:
+            return False
+        self._looked = now
+        return True
+
+    def show(self, images: int, told: str = "") -> None:
+        """Move to so many images; those of the first call may be older than this run, and count in no rate."""
+        if not self._moved:
+            self.reset(self._task, completed=images)
+            self._moved = True
+        self.update(self._task, completed=images, description=told)
+
+
+def table(title: str, caption: str, columns: Iterable[str]) -> Table:
+    """Start a table whose columns after the first are numbers."""
+    made = Table(title=title, caption=caption)
+    for i, column in enumerate(columns):
+        made.add_column(column, justify="right" if i else "left", no_wrap=True)
+    return made
+
+
+def show(above: str, made: Table) -> None:
+    """Print a dim line and a table."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=WIDTH_OF_A_PIPE)
+    console.print(above, style="dim", highlight=False, markup=False)
+    console.print(made)
+
+
+def one_line(box: str) -> str:
+    """Condense a box of tyro's to its title and what stands above its inner rule."""
+    title, *body = (line.strip("╭╮╰╯│─ ") for line in box.strip().splitlines())
+    text = " ".join(takewhile(_is_text, dropwhile(lambda line: not _is_text(line), body)))
+    return text if text.startswith(title) else f"{title}: {text}"
+
+
+def _is_text(line: str) -> bool:
+    return bool(line.strip("-"))  # without UTF-8 there is no box, and its rules are dashes
+
+
+def say(text: str) -> None:
+    """Print on stdout."""
+    print(text)  # noqa: T201
+
+
+def complain(message: str, code: int = 0) -> int:
+    """Print one line on stderr, and return the exit code."""
+    if sys.stderr is not None:  # where it is closed, print would take stdout
+        print("fullscale:", " ".join(message.split()), file=sys.stderr)  # noqa: T201
+    return code
+
+
+def silence_stdout() -> None:
+    """Let the interpreter flush what it still holds to nowhere, instead of failing again when it exits."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,0 +1,184 @@
+"""The command `train`: one run, from its flags to its record."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from fullscale.contracts import refusal, whole
+from fullscale.data import Crop, DataName, load
+from fullscale.launch import team
+from fullscale.placement import Where
+from fullscale.recipes import Compile, Precision, Recipe, recipe
+from fullscale.terminal import Bar, Flag, Positional, complain, say
+from fullscale.train import Watcher, train
+from fullscale.training import Epoch, Training
+
+THREADS_AT_MOST = 1024
+
+
+@dataclass(frozen=True)
+class Train:
+    """Train a network, with checkpoints, into a folder that ends with one record.
+
+    What is not given follows the paper's recipe for the family of the net. Ctrl-C keeps what is done; --resume goes
+    on. Several GPUs: torchrun --nproc-per-node N -m fullscale train ...; --batch counts over all of them.
+    """
+
+    net: Positional[str]
+    """such as preresnet-110, resnext-29, wrn-28-10, densenet-bc-100-12, or smaller: wrn-10-2"""
+    data: DataName
+    """cifar10, cifar100, imagenet (folders train/ and val/), or synthetic, for trying things"""
+    out: Path
+    """the folder of the run"""
+    placement: Where = "none"
+    """a: before the last BN of each block; b: before its last convolution; last: before the classifier"""
+    drop: float | None = None
+    """Dropout: the probability of dropping an element, 1 - p"""
+    uout: float | None = None
+    """Uout instead: x + x r, r ~ U(-beta, beta)"""
+    sigma: float | None = None
+    """Gaussian Dropout instead: x + x r, r ~ N(0, sigma^2)"""
+    seed: int = 0
+    """of the weights, the order, the augmentation and the noise"""
+    resume: Flag = False
+    """go on with the run in the folder, if there is one"""
+    root: Path = Path("data")
+    """where the data are"""
+    download: Flag = False
+    """let torchvision fetch CIFAR if it is not there"""
+    images: int | None = None
+    """a reduced run: the first so many training images only"""
+    epochs: int | None = None
+    """a shorter schedule of the same shape"""
+    batch: int | None = None
+    """images a step, over all processes"""
+    lr: float | None = None
+    """the first learning rate"""
+    weight_decay: float | None = None
+    """of all parameters"""
+    crop: Crop = "pixels"
+    """pad with black pixels before normalising, as the authors' code does, or with zeros after: normalised"""
+    precision: Precision = "float32"
+    """bf16: autocast; weights and BN's buffers stay float32"""
+    channels_last: Flag = False
+    """the memory format that convolutions prefer on most machines"""
+    compile: Compile = "off"
+    """a mode of torch.compile; reduce-overhead records CUDA graphs"""
+    device: str | None = None
+    """cpu, cuda or cuda:N; by default a GPU where there is one"""
+    threads: int | None = None
+    """on a CPU; one a core by default. Other numbers may change the last bits"""
+    save_every: float = 60
+    """seconds between checkpoints"""
+    tensorboard: Flag = False
+    """write curves into the folder, too (needs the extra of that name)"""
+
+    def __call__(self) -> int:
+        """Train, or go on."""
+        planned = self.recipe()
+        if self.threads is not None:
+            if whole("threads", self.threads, at_least=1) > THREADS_AT_MOST:
+                raise refusal("threads", self.threads, f"must be <= {THREADS_AT_MOST}")
+            torch.set_num_threads(self.threads)
+        with team(self.device) as processes:
+            source = load(
+                self.data, self.root, processes.device, crop=self.crop, images=self.images, download=self.download
+            )
+            with Narrator(planned.epochs * source.train_count, self.curves()) as narrator:
+                watcher = narrator if processes.first else Watcher()
+                record = train(
+                    planned,
+                    source,
+                    processes,
+                    self.out,
+                    resume=self.resume,
+                    save_every=self.save_every,
+                    watcher=watcher,
+                )
+        if processes.first:
+            say(f"{self.out}: {told(record)}")
+        return 0
+
+    def recipe(self) -> Recipe:
+        """Complete the flags by the paper's recipe."""
+        names = ("epochs", "batch", "lr", "weight_decay", "drop", "uout", "sigma", "images")
+        settings: dict[str, Any] = {name: getattr(self, name) for name in names}
+        settings |= {"crop": self.crop, "precision": self.precision, "compile": self.compile}
+        settings["channels_last"] = self.channels_last
+        return recipe(self.net, self.data, self.placement, self.seed, **settings)
+
+    def curves(self) -> Path | None:
+        """Say where curves go, if they are wanted."""
+        return self.out / "tensorboard" if self.tensorboard else None
+
+
+class Narrator(Watcher):
+    """Tells of a run: a bar where stderr is a terminal, a line an epoch where it is not, curves if wanted.
+
+    Args:
+        images: training images of the whole run, every epoch counted.
+        curves: a folder for tensorboard.
+
+    Raises:
+        ValueError: if curves are wanted and tensorboard is not installed.
+    """
+
+    def __init__(self, images: int, curves: Path | None) -> None:
+        self._bar, self._curves = Bar(images), None
+        self._images, self._last = images, "first epoch"
+        if curves is not None:
+            try:
+                from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - an extra, which few have
+            except ImportError:
+                raise refusal("tensorboard", True, "needs the extra: uv sync --extra tensorboard") from None  # noqa: FBT003
+            self._curves = SummaryWriter(str(curves))
+
+    def __enter__(self) -> "Narrator":
+        self._bar.__enter__()
+        return self
+
+    def __exit__(self, *raised: Any) -> None:
+        self._bar.__exit__(*raised)
+        if self._curves is not None:
+            self._curves.close()
+
+    def step(self, training: Training) -> None:
+        """Move the bar, if it is time to look."""
+        if self._bar.due():
+            loss, error = training.so_far()
+            self._bar.show(self._seen(training), f"{self._last}; now loss {loss:.3f}, error {error:.1f}%")
+
+    def epoch(self, training: Training, epoch: Epoch, rate: float) -> None:
+        """Tell what an epoch came to."""
+        self._last = f"epoch {epoch.epoch}/{training.recipe.epochs}: test error {epoch.test_error:.2f}%"
+        left = (self._images - self._seen(training)) / rate
+        if self._bar.disable:
+            learnt = f"train loss {epoch.train_loss:.3f}, train error {epoch.train_error:.2f}%"
+            complain(f"{self._last}, {learnt}, {rate:,.0f} images/s, {duration(left)} left")
+        if self._curves is not None:
+            for name in ("lr", "train_loss", "train_error", "test_loss", "test_error"):
+                self._curves.add_scalar(name, getattr(epoch, name), epoch.epoch)
+
+    def complain(self, message: str) -> None:
+        """Print one line."""
+        complain(message)
+
+    def _seen(self, training: Training) -> int:
+        done, partial = divmod(training.step, training.steps_per_epoch)
+        return done * training.source.train_count + partial * training.recipe.batch
+
+
+def duration(seconds: float) -> str:
+    """Write a duration as h:mm:ss."""
+    minutes, left = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{left:02}"
+
+
+def told(record: dict[str, Any]) -> str:
+    """Say in a line what a finished run came to."""
+    final, run = record["final"], record["recipe"]
+    reduced = f" of {run['images']:,} images" if run["images"] else ""
+    errors = f"test error {final['test_error']:.2f}%, train error {final['train_error']:.2f}%"
+    return f"{run['net']} after {run['epochs']} epochs{reduced}: {errors}"

@@ -1,0 +1,208 @@
+"""The computation of a run, step by step, and its whole state: nothing else decides what the next step does."""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from fullscale import nets
+from fullscale.contracts import refusal
+from fullscale.data import Source
+from fullscale.evaluate import Score, evaluate
+from fullscale.launch import Team
+from fullscale.placement import place
+from fullscale.recipes import MOMENTUM, Recipe
+
+
+class Diverged(RuntimeError):  # noqa: N818 (it is a finding about the run, told in one line)
+    """The loss or a weight is no finite number any more."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What an epoch came to: means over the training images as they were seen, and the test set after it.
+
+    Attributes:
+        train_error: percent, in training mode, of the weights as they changed.
+        test_error: percent, of the weights at its end.
+    """
+
+    epoch: int
+    lr: float
+    train_loss: float
+    train_error: float
+    test_loss: float
+    test_error: float
+
+
+def built(recipe: Recipe, classes: int) -> nn.Module:
+    """Build a recipe's net with its noise, in the weights that torch's default generator draws."""
+    noise = {name: getattr(recipe, name) for name in ("drop", "uout", "sigma")}
+    return place(nets.build(recipe.net, classes), recipe.placement, **noise)
+
+
+class Training:
+    """A net under training.
+
+    Weights are drawn from the recipe's seed, the same for every placement, so that runs are paired. Seeds torch's
+    default generators: one instance a process.
+
+    Attributes:
+        step: how many have been done, counted over all epochs.
+        epochs: what the finished ones came to.
+
+    Raises:
+        ValueError: if the recipe does not fit the data or the number of processes.
+    """
+
+    def __init__(self, recipe: Recipe, source: Source, team: Team) -> None:
+        _require_fit(recipe, source, team)
+        self.recipe, self.source, self.team = recipe, source, team
+        torch.manual_seed(recipe.seed)
+        memory_format = torch.channels_last if recipe.channels_last else torch.contiguous_format
+        self.net = built(recipe, source.classes).to(team.device, memory_format=memory_format)
+        if team.rank:  # the same weights, other masks
+            torch.manual_seed(int(np.random.SeedSequence((recipe.seed, team.rank)).generate_state(1)[0]))
+        self._compiled = self.net
+        if recipe.compile != "off":
+            self._compiled = torch.compile(self.net, mode=recipe.compile, dynamic=False)
+        self._forward = team.parallel(self._compiled)
+        self._optimizer = torch.optim.SGD(
+            self.net.parameters(), recipe.lr, MOMENTUM, weight_decay=recipe.weight_decay, fused=True
+        )
+        self.step, self.epochs = 0, list[Epoch]()
+        self._sums = torch.zeros(3, dtype=torch.float64, device=team.device)  # of loss, errors, images in this epoch
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Steps of an epoch, the last one perhaps with fewer images."""
+        return -(-self.source.train_count // self.recipe.batch)
+
+    @property
+    def steps(self) -> int:
+        """Steps of the whole run."""
+        return self.steps_per_epoch * self.recipe.epochs
+
+    def __iter__(self) -> Iterator[Epoch | None]:
+        """Do what is left of the run; yield after each step, and with what it came to after each epoch.
+
+        Raises:
+            Diverged: after an epoch, if its loss is no finite number.
+        """
+        while (epoch := len(self.epochs)) < self.recipe.epochs:
+            start = self.step - epoch * self.steps_per_epoch
+            order = (self.recipe.batch, self.recipe.seed, epoch)
+            self._forward.train()
+            for images, labels in self.source.train_batches(*order, start=start, share=self.team.share):
+                self._learn(images, labels)
+                yield None
+            yield self._finish_epoch()
+
+    def _learn(self, images: Tensor, labels: Tensor) -> None:
+        group = self._optimizer.param_groups[0]
+        group["lr"] = self.recipe.rate(self.step, self.steps)
+        if self.recipe.channels_last:
+            images = images.contiguous(memory_format=torch.channels_last)
+        self._optimizer.zero_grad()
+        with self._autocast():
+            logits = self._forward(images)
+            losses = functional.cross_entropy(logits.float(), labels, reduction="sum")
+        # Processes' gradients are averaged; the last batch may be shared unequally.
+        (losses * self.team.world / self._images_of_step()).backward()
+        self._optimizer.step()
+        errors = (logits.argmax(1) != labels).sum()
+        self._sums += torch.stack([losses.detach().double(), errors.double(), errors.new_tensor(len(labels)).double()])
+        self.step += 1
+
+    def _images_of_step(self) -> int:
+        seen = self.step % self.steps_per_epoch * self.recipe.batch
+        return min(self.recipe.batch, self.source.train_count - seen)
+
+    def _autocast(self) -> AbstractContextManager[object]:
+        return torch.autocast(self.team.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16")
+
+    def _finish_epoch(self) -> Epoch:
+        self.require_finite()
+        loss, error = self.so_far()
+        score = self.score()
+        lr = self.recipe.rate(self.step - 1, self.steps)
+        self.epochs.append(Epoch(len(self.epochs) + 1, lr, loss, error, score.loss, score.error))
+        self._sums.zero_()
+        return self.epochs[-1]
+
+    def so_far(self) -> tuple[float, float]:
+        """Return the mean loss and the error in percent over this epoch's images so far; NaN before the first."""
+        loss, errors, images = self.team.summed(self._sums).tolist()
+        return (loss / images, 100 * errors / images) if images else (float("nan"), float("nan"))
+
+    def score(self) -> Score:
+        """Evaluate the net on the test set, in the precision that it trains in."""
+        self.team.share_buffers(self.net)
+        with self._autocast():
+            own = evaluate(self._compiled, self.source.test_batches(self.recipe.batch, share=self.team.share))
+        values = torch.tensor([own.error * own.n, own.loss * own.n, own.n], dtype=torch.float64)
+        error, loss, n = self.team.summed(values.to(self.team.device)).tolist()
+        return replace(own, error=error / n, loss=loss / n, n=int(n))
+
+    def require_finite(self) -> None:
+        """Refuse to go on from, or to keep, what has left the finite numbers.
+
+        Raises:
+            Diverged: if the loss of this epoch or a weight has.
+        """
+        weights = [parameter.detach().abs().max().double() for parameter in self.net.parameters()]
+        if not bool(torch.stack([*weights, *self._sums]).isfinite().all()):
+            loss, _ = self.so_far()
+            told = f"by step {self.step} of {self.steps}, learning rate {self.recipe.rate(self.step - 1, self.steps):g}"
+            raise Diverged(f"loss = {loss:g}: training has diverged {told}; a smaller --lr may help")
+
+    def state(self) -> dict[str, Any]:
+        """Return all that the rest of the run depends on, of all processes."""
+        own = {"rng": _rng(self.team.device), "sums": self._sums.cpu()}
+        return {
+            "recipe": self.recipe.hash,
+            "world": self.team.world,
+            "step": self.step,
+            "epochs": [asdict(epoch) for epoch in self.epochs],
+            "net": self.net.state_dict(),
+            "optimizer": self._optimizer.state_dict(),
+            "processes": self.team.gathered(own),
+        }
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Take over a state, of the same recipe and number of processes.
+
+        Raises:
+            ValueError: if it is of others.
+        """
+        if (state["recipe"], state["world"]) != (self.recipe.hash, self.team.world):
+            raise refusal("resume", True, "the checkpoint is of another recipe or number of processes")
+        self.step, self.epochs = state["step"], [Epoch(**row) for row in state["epochs"]]
+        self.net.load_state_dict(state["net"])
+        self._optimizer.load_state_dict(state["optimizer"])
+        own = state["processes"][self.team.rank]
+        self._sums.copy_(own["sums"])
+        _set_rng(own["rng"], self.team.device)
+
+
+def _require_fit(recipe: Recipe, source: Source, team: Team) -> None:
+    if recipe.batch > source.train_count:
+        raise refusal("batch", recipe.batch, f"must be <= {source.train_count}, the training images there are")
+    if recipe.batch % team.world or 0 < source.train_count % recipe.batch < team.world:
+        raise refusal("batch", recipe.batch, f"leaves one of {team.world} processes without images, or with fewer")
+
+
+def _rng(device: torch.device) -> dict[str, Tensor]:
+    of_gpu = {"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {}
+    return {"cpu": torch.get_rng_state()} | of_gpu
+
+
+def _set_rng(states: dict[str, Tensor], device: torch.device) -> None:
+    torch.set_rng_state(states["cpu"])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(states["cuda"], device)
