@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 
-class _Multiplicative(nn.Module):
+class Multiplicative(nn.Module):
     """x + x r in training, with an r of mean zero for every element; x in test.
 
     Args:
@@ -29,7 +29,7 @@ class _Multiplicative(nn.Module):
         raise NotImplementedError
 
 
-class Uout(_Multiplicative):
+class Uout(Multiplicative):
     """x + x r with r ~ U(-beta, beta) for every element (Section 5, Eq. 13).
 
     Not x + r, which has the same variance only where E[x^2] = 1, nor one r for a whole channel.
@@ -57,7 +57,7 @@ class Uout(_Multiplicative):
         return f"beta={self.beta}"
 
 
-class GaussianDropout(_Multiplicative):
+class GaussianDropout(Multiplicative):
     """x + x r with r ~ N(0, sigma^2) for every element (Section 5 quotes it at sigma = 1).
 
     Args:

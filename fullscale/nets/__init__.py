@@ -77,6 +77,7 @@ FORMS = (
     Form("preresnet-DEPTH-basic", "preresnet", 32, _three_stages(6, 2), partial(preresnet, block=Basic)),
     Form("preresnet-DEPTH-bottleneck", "preresnet", 32, _three_stages(9, 2), preresnet),
     Form("resnext-DEPTH-CARDINALITYxWIDTH", "resnext", 32, _three_stages(9, 2), resnext),
+    Form("resnext-DEPTH-CARDINALITYxWIDTH-OUTPUTS", "resnext", 32, _three_stages(9, 2), resnext),
     Form("wrn-DEPTH-WIDEN", "wrn", 32, _three_stages(6, 4), wrn),
     Form("densenet-bc-DEPTH-GROWTH", "densenet", 32, _three_stages(6, 4), densenet_bc),
     Form("resnet-DEPTH", "imagenet-resnet", 224, _FOUR_STAGES, imagenet_preresnet),

@@ -1,13 +1,12 @@
 """ResNeXt (Xie et al. 2017): ReLU(shortcut(x) + F(x)), where F works in `cardinality` groups of channels.
 
 block     1x1-BN-R, 3x3(stride, groups)-BN-R, 1x1-BN, + shortcut (1x1-BN where the shape changes), R
-widths    a stage with 256 2^i outputs works in cardinality x width x 2^i channels
+widths    stage i (from 0) has 256 2^i outputs, and works in cardinality x width x 2^i channels
 CIFAR     3x3-BN-R of 64 channels, three stages
 ImageNet  7x7/2-BN-R-pool of 64 channels, four stages
 """
 
 from collections.abc import Sequence
-from functools import partial
 
 from torch import Tensor, nn
 
@@ -17,11 +16,10 @@ STEM, FIRST_OUTPUTS = 64, 256
 
 
 class Bottleneck(Block):
-    """The post-activation bottleneck in groups, with `width` channels a group where it has 256 outputs."""
+    """The post-activation bottleneck, with `inner` channels in groups between its 1x1 convolutions."""
 
-    def __init__(self, inputs: int, outputs: int, stride: int, cardinality: int, width: int) -> None:
+    def __init__(self, inputs: int, outputs: int, stride: int, cardinality: int, inner: int) -> None:
         super().__init__()
-        inner = cardinality * width * outputs // FIRST_OUTPUTS
         self.conv1 = convolution(inputs, inner, 1)
         self.bn1 = nn.BatchNorm2d(inner)
         self.conv2 = convolution(inner, inner, 3, stride, cardinality)
@@ -39,22 +37,40 @@ class Bottleneck(Block):
         return relu(out + self.shortcut(x))
 
 
-def resnext(counts: Sequence[int], cardinality: int = 8, width: int = 64, num_classes: int = 10) -> Net:
-    """Build the CIFAR net of counts[i] blocks in stage i; ResNeXt-29, 8x64d, has 3 in each of three."""
+def resnext(
+    counts: Sequence[int],
+    cardinality: int = 8,
+    width: int = 64,
+    outputs: int = FIRST_OUTPUTS,
+    num_classes: int = 10,
+) -> Net:
+    """Build the CIFAR net of counts[i] blocks in stage i; ResNeXt-29, 8x64d, has 3 in each of three.
+
+    Args:
+        counts: see above.
+        cardinality: groups of every 3x3 convolution.
+        width: channels of a group in the first stage.
+        outputs: channels that leave the first stage.
+        num_classes: how many outputs.
+    """
     stem = nn.Sequential(convolution(3, STEM, 3), *bn_relu(STEM))
-    net = _net(stem, counts, cardinality, width, num_classes)
+    net = _net(stem, counts, cardinality, width, outputs, num_classes)
     nn.init.kaiming_normal_(net.fc.weight)
     return net
 
 
 def imagenet_resnext(counts: Sequence[int], cardinality: int = 64, width: int = 4, num_classes: int = 1000) -> Net:
     """Build the ImageNet net of counts[i] blocks in stage i; ResNeXt-101, 64x4d, has 3, 4, 23 and 3."""
-    return _net(imagenet_stem(STEM), counts, cardinality, width, num_classes)
+    return _net(imagenet_stem(STEM), counts, cardinality, width, FIRST_OUTPUTS, num_classes)
 
 
-def _net(stem: nn.Module, counts: Sequence[int], cardinality: int, width: int, num_classes: int) -> Net:
-    block = partial(Bottleneck, cardinality=cardinality, width=width)
-    stages, channels = residual_stages(block, counts, STEM, FIRST_OUTPUTS)
+def _net(  # noqa: PLR0913 (what both nets choose)
+    stem: nn.Module, counts: Sequence[int], cardinality: int, width: int, first_outputs: int, num_classes: int
+) -> Net:
+    def block(inputs: int, outputs: int, stride: int) -> Bottleneck:
+        return Bottleneck(inputs, outputs, stride, cardinality, cardinality * width * outputs // first_outputs)
+
+    stages, channels = residual_stages(block, counts, STEM, first_outputs)
     net = Net(stem, stages, nn.Identity(), channels, num_classes)
     nn.init.zeros_(net.fc.bias)
     return net
