@@ -17,7 +17,7 @@ from fullscale.batchnorms import BatchNorm, batchnorms
 from fullscale.contracts import refusal
 from fullscale.data.source import Batch
 from fullscale.specimen import Counted, Progress, faithful, specimen, switch, unheard
-from fullscale.statistics import ChannelStatistics, Statistics, moments
+from fullscale.statistics import ChannelStatistics, Statistics
 from fullscale.taps import InputTap
 
 Net = TypeVar("Net", bound=nn.Module)
@@ -78,8 +78,7 @@ def _replace_together(subject: nn.Module, batches: Iterable[Batch]) -> None:
     statistics = Statistics(bns.values())
     with InputTap(bns) as tap:
         for images, _ in batches:
-            subject(images)
-            statistics.update(tap.take())
+            tap.run(subject, images, statistics)
     for bn, own in zip(bns.values(), statistics.read(), strict=True):
         _replace(bn, own.pooled_mean, own.pooled_var)
 
@@ -93,8 +92,7 @@ def _in_order(subject: nn.Module, batches: Iterable[Batch]) -> list[BatchNorm]:
     bns = batchnorms(subject)
     with InputTap(bns) as tap:
         for images, _ in batches:
-            subject(images)
-            tap.take()
+            tap.run(subject, images, Statistics(bns.values()))
             return [bns[name] for name in tap.order]
     raise refusal("batches", 0, "there must be at least one")
 
@@ -107,7 +105,7 @@ def _input_statistics(subject: nn.Module, bn: BatchNorm, batches: Iterable[Batch
     statistics = Statistics([bn])
 
     def leave(_: nn.Module, args: tuple[Any, ...]) -> NoReturn:
-        statistics.update([moments(args[0])])
+        statistics.update([statistics.shadows[0].see(args[0])])
         raise _Reached
 
     with bn.register_forward_pre_hook(leave):

@@ -65,7 +65,9 @@ def ensemble(
         return Ensemble(torch.stack(groups), evaluate(specimen(net), batches()).error)
 
 
-def sample_group(net: nn.Module, batches: Iterable[Batch], *, samples: int, seed: int) -> Tensor:
+def sample_group(
+    net: nn.Module, batches: Iterable[Batch], *, samples: int, seed: int, progress: Progress = unheard
+) -> Tensor:
     """Average the probabilities of the nets that Dropout samples, BN by its moving statistics.
 
     The draws are independent from image to image, so that all samples of a batch may be taken before the next batch:
@@ -76,6 +78,7 @@ def sample_group(net: nn.Module, batches: Iterable[Batch], *, samples: int, seed
         batches: of test images, on the net's device.
         samples: nets in the group.
         seed: of the noise, and so of the group, which can be computed alone.
+        progress: is told after each batch how many images are done.
 
     Returns:
         (samples,) float64 on the CPU: the error in percent of the average over the first 1, 2, ... sampled nets.
@@ -84,7 +87,7 @@ def sample_group(net: nn.Module, batches: Iterable[Batch], *, samples: int, seed
         ValueError: if there are no images, or `samples` is no whole number >= 1.
     """
     whole("samples", samples, at_least=1)
-    subject, counted = specimen(net), Counted(unheard)
+    subject, counted = specimen(net), Counted(progress)
     switch(subject, noise=True, by_batch=False)
     with faithful(subject, seed):
         wrong = [_wrong(subject, images, labels, samples) for images, labels in counted.over(batches)]

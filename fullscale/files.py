@@ -4,9 +4,13 @@ import contextlib
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
+
+import safetensors.torch
+from torch import Tensor
 
 from fullscale.contracts import refusal
 
@@ -57,6 +61,32 @@ def read_json(path: Path) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise refusal("file", path, "must hold one JSON object")
     return value
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
+    """Write a safetensors file, and return its SHA-256 in hex.
+
+    Raises:
+        ValueError: if it cannot be written.
+    """
+    content = safetensors.torch.save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+    replace(path, content)
+    return sha256(content).hexdigest()
+
+
+def read_tensors(path: Path, digest: str) -> dict[str, Tensor]:
+    """Read a safetensors file that has this SHA-256, onto the CPU.
+
+    Raises:
+        ValueError: if it cannot be read, or is another.
+    """
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise refusal("file", path, f"cannot be read: {error.strerror}") from error
+    if sha256(content).hexdigest() != digest:
+        raise refusal("file", path, "is damaged: it is not what its record vouches for")
+    return safetensors.torch.load(content)
 
 
 def folder(path: Path) -> Path:

@@ -85,14 +85,13 @@ def team(device: str | None) -> Iterator[Team]:
     Raises:
         ValueError: if the device is not there.
     """
-    default = "cuda" if torch.cuda.is_available() else "cpu"
-    chosen = _device(default if device is None else device)
+    chosen = device_named(device)
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:
         yield Team(chosen)
         return
     if chosen.type == "cuda":
-        chosen = _device(f"cuda:{os.environ['LOCAL_RANK']}")
+        chosen = device_named(f"cuda:{os.environ['LOCAL_RANK']}")
         torch.cuda.set_device(chosen)
     distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
     try:
@@ -101,7 +100,14 @@ def team(device: str | None) -> Iterator[Team]:
         distributed.destroy_process_group()
 
 
-def _device(name: str) -> torch.device:
+def device_named(name: str | None) -> torch.device:
+    """Find a device: "cpu", "cuda" or "cuda:N"; a GPU where there is one if None.
+
+    Raises:
+        ValueError: if it is not on this machine.
+    """
+    if name is None:
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
         torch.empty(0, device=device)

@@ -11,7 +11,7 @@ from fullscale.batchnorms import BatchNorm, batchnorms
 from fullscale.contracts import refusal
 from fullscale.data.source import Batch
 from fullscale.specimen import Counted, Progress, faithful, specimen, switch, unheard
-from fullscale.statistics import ChannelStatistics, Moments, Statistics
+from fullscale.statistics import ChannelStatistics, Halves, Statistics
 from fullscale.taps import InputTap
 
 
@@ -110,29 +110,22 @@ def measure(net: nn.Module, batches: Iterable[Batch], *, seed: int, progress: Pr
     """
     subject, counted = specimen(net), Counted(progress)
     bns = batchnorms(subject)
-    test, train, *halves = (Statistics(bns.values()) for _ in range(4))
+    test, train, halves = Statistics(bns.values()), Statistics(bns.values()), Halves(bns.values())
     with faithful(subject, seed), InputTap(bns) as tap:
         for images, _ in counted.over(batches):
-            inputs = _inputs(subject, tap, images, training=False)
-            test.update(inputs)
-            halves[test.batches % 2].update(inputs)
-            train.update(_inputs(subject, tap, images, training=True))
+            switch(subject, noise=False, by_batch=False)
+            halves.update(tap.run(subject, images, test))
+            switch(subject, noise=True, by_batch=True)
+            tap.run(subject, images, train)
     if test.batches < 2:
         raise refusal("batches", test.batches, "there must be >= 2, for the floor")
-    sides = zip(test.read(), train.read(), *(half.read() for half in halves), strict=True)
-    read = dict(zip(bns, sides, strict=True))
+    read = dict(zip(bns, zip(test.read(), train.read(), halves.read(), strict=True), strict=True))
     channels = [_channels(bns[name], *read[name][:2]) for name in tap.order]
     rows = [
-        _row(index, name, own, *read[name][2:])
+        _row(index, name, own, *read[name][2])
         for index, (name, own) in enumerate(zip(tap.order, channels, strict=True), start=1)
     ]
     return Measurement(tuple(rows), tuple(channels), counted.images, test.batches)
-
-
-def _inputs(subject: nn.Module, tap: InputTap, images: Tensor, *, training: bool) -> list[Moments]:
-    switch(subject, noise=training, by_batch=training)
-    subject(images)
-    return tap.take()
 
 
 def _channels(bn: BatchNorm, test: ChannelStatistics, train: ChannelStatistics) -> Channels:
@@ -140,7 +133,7 @@ def _channels(bn: BatchNorm, test: ChannelStatistics, train: ChannelStatistics) 
     return Channels(mean, var, test, train)
 
 
-def _row(index: int, name: str, own: Channels, one: ChannelStatistics, other: ChannelStatistics) -> Row:
+def _row(index: int, name: str, own: Channels, one: Tensor, other: Tensor) -> Row:
     moving_var, real_var = _mean(name, own.moving_var), _mean(name, own.test.moving_var)
     train_var = _mean(name, own.train.moving_var)
     return Row(
@@ -151,7 +144,7 @@ def _row(index: int, name: str, own: Channels, one: ChannelStatistics, other: Ch
         real_var=real_var,
         shift=real_var / moving_var,
         shift_ratio=_at_least_one(real_var / moving_var),
-        floor=_at_least_one(_mean(name, one.moving_var) / _mean(name, other.moving_var)),
+        floor=_at_least_one(_mean(name, one) / _mean(name, other)),
         real_var_pooled=_mean(name, own.test.pooled_var),
         train_var=train_var,
         train_var_pooled=_mean(name, own.train.pooled_var),

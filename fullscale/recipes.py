@@ -122,4 +122,5 @@ def read(fields: dict[str, Any]) -> Recipe:
     names = {field.name for field in dataclasses.fields(Recipe)}
     if set(fields) != names:
         raise refusal("recipe", ", ".join(sorted(set(fields) ^ names)), "missing, or not a field of a recipe")
-    return Recipe(**(fields | {"milestones": tuple(fields["milestones"])}))
+    typed: dict[str, Any] = fields | {"milestones": tuple(fields["milestones"])}
+    return Recipe(**typed)

@@ -1,17 +1,15 @@
 """A finished run, opened again to be measured: its net with the final weights, and proof that it is that run's."""
 
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-import safetensors.torch
-from torch import Tensor, nn
+from torch import nn
 
 from fullscale import recipes, record
 from fullscale.contracts import refusal
 from fullscale.data import Source
-from fullscale.files import read_json
+from fullscale.files import read_json, read_tensors
 from fullscale.recipes import Recipe
 from fullscale.train import RECORD, WEIGHTS
 from fullscale.training import built
@@ -59,17 +57,7 @@ def open_run(directory: Path) -> Run:
         raise refusal("file", path, f"is no record of a run: {error}") from None
     net = built(recipe, classes)
     try:
-        net.load_state_dict(_weights(directory / WEIGHTS, digest))
+        net.load_state_dict(read_tensors(directory / WEIGHTS, digest))
     except RuntimeError:
         raise refusal("file", directory / WEIGHTS, f"does not hold the weights of a {recipe.net}") from None
     return Run(directory, recipe, read, net.eval())
-
-
-def _weights(path: Path, digest: str) -> dict[str, Tensor]:
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise refusal("file", path, f"cannot be read: {error.strerror}") from error
-    if sha256(content).hexdigest() != digest:
-        raise refusal("file", path, "is damaged: it is not what its record vouches for")
-    return safetensors.torch.load(content)

@@ -1,6 +1,6 @@
 """Per-channel statistics of what goes into each BN, from one read of it: moving, over batches, and pooled.
 
-All BNs' channels lie in one vector, so that a batch costs as many small operations as it would for a single BN.
+Beyond that read, all BNs' channels lie in one vector, so that a batch costs as many small operations as for one BN.
 """
 
 from collections.abc import Iterable, Sequence
@@ -28,47 +28,66 @@ class Moments(NamedTuple):
     values: int
 
 
-def moments(x: Tensor) -> Moments:
-    """Read x: (n, channels, ...) once.
+class Shadow:
+    """What a BN would keep of the batches that it is shown, to the bit, but that its averages start at 0.
 
-    The kernel is BN's own, which also accumulates as BN does; `torch.var_mean` takes three times as long. Of a
-    half-precision x it would return moments rounded to that.
+    The kernel is BN's own, and accumulates as BN does; it also returns a batch's moments, in a third of the time that
+    `torch.var_mean` takes. One read of the input thus serves all.
 
-    Raises:
-        ValueError: if a channel has fewer than two values.
+    Attributes:
+        mean: (channels,) of the BN's type: its exponential average of batch means.
+        var: (channels,) likewise, of UNBIASED batch variances.
     """
-    values = x.numel() // x.shape[1]
-    if values < 2:
-        raise refusal("values a channel", values, "a batch must bring >= 2 to every BN")
-    x = x if x.dtype == torch.float64 else x.float()
-    mean, biased = torch.batch_norm_update_stats(x, None, None, 0.0)
-    return Moments(mean, biased, values)
+
+    def __init__(self, bn: BatchNorm) -> None:
+        self.mean, self.var = (torch.zeros_like(bn.get_buffer(name)) for name in ("running_mean", "running_var"))
+        self._momentum = bn.momentum
+        self._batches = 0
+
+    def see(self, x: Tensor) -> Moments:
+        """Let x: (n, channels, ...) in, in the precision of the BN's buffers, and return its moments.
+
+        Raises:
+            ValueError: if a channel has fewer than two values.
+        """
+        values = x.numel() // x.shape[1]
+        if values < 2:
+            raise refusal("values a channel", values, "a batch must bring >= 2 to every BN")
+        self._batches += 1
+        momentum = 1 / self._batches if self._momentum is None else self._momentum
+        moments = torch.batch_norm_update_stats(x.to(self.var.dtype), self.mean, self.var, momentum)
+        return Moments(*moments, values)
+
+    def read(self) -> tuple[Tensor, Tensor]:
+        """Return the averages of means and of variances, (channels,) float64, over the weights that they have so far.
+
+        BN's weights sum to 1 - (1 - momentum)^k after k batches, and its start has the rest. Without it the average is
+        unbiased from the first batch on, and the same as BN's once (1 - momentum)^k has vanished.
+        """
+        seen = 1.0 if self._momentum is None else 1 - (1 - self._momentum) ** self._batches
+        return self.mean.double() / seen, self.var.double() / seen
 
 
 class MovingAverage:
-    """BN's moving average without the value that it starts from.
-
-    BN keeps m_k = (1 - a) m_(k-1) + a x_k. Started at 0 and divided by 1 - (1 - a)^k, the sum of its weights, it is
-    unbiased from the first batch on, and the same as BN's once (1 - a)^k has vanished. That quotient moves by
-    a / (1 - (1 - a)^k) of its distance to x_k; for a -> 0 this is 1/k, the plain mean.
+    """The exponential average of vectors, by the weights that they have so far (see `Shadow.read`).
 
     Args:
-        momentum: (channels,) float64, a of every channel; 0 for the plain mean (BN's `momentum=None`).
+        momentum: (channels,) float64, of every channel; 0 for the plain mean.
 
     Attributes:
-        value: (channels,) float64; 0 before the first batch.
+        value: (channels,) float64; 0 before the first vector.
     """
 
     def __init__(self, momentum: Tensor) -> None:
         self.value = torch.zeros_like(momentum)
         self._momentum = momentum
-        self._batches = 0
+        self._vectors = 0
 
     def update(self, new: Tensor) -> None:
         """Let new: (channels,) float64 in."""
-        self._batches += 1
-        seen = 1 - (1 - self._momentum) ** self._batches
-        self.value.lerp_(new, torch.where(seen > 0, self._momentum / seen, 1 / self._batches))
+        self._vectors += 1
+        seen = 1 - (1 - self._momentum) ** self._vectors
+        self.value.lerp_(new, torch.where(seen > 0, self._momentum / seen, 1 / self._vectors))
 
 
 class Pooled:
@@ -127,28 +146,23 @@ class Statistics:
         bns: say how many channels there are, with which momentum, and on which device.
 
     Attributes:
+        shadows: of the BNs, in their order: each must see a batch's input before `update` is given what they returned.
         batches: so far.
     """
 
     def __init__(self, bns: Iterable[BatchNorm]) -> None:
         bns = list(bns)
+        self.shadows = [Shadow(bn) for bn in bns]
         self.batches = 0
-        self._channels = [bn.num_features for bn in bns]
-        momentum = self._spread([bn.momentum or 0.0 for bn in bns]).to(bns[0].get_buffer("running_var").device)
-        self._moving_mean, self._moving_var = MovingAverage(momentum), MovingAverage(momentum)
-        self._batch_var = MovingAverage(torch.zeros_like(momentum))
-        self._pooled = Pooled(momentum)
+        self._channels = _Channels(bns)
+        self._batch_var = MovingAverage(torch.zeros_like(self._channels.momentum))
+        self._pooled = Pooled(self._channels.momentum)
 
     def update(self, inputs: Sequence[Moments]) -> None:
         """Let a batch in: the moments of each BN's input, in the order of `bns`."""
-        mean = torch.cat([each.mean for each in inputs]).double()
-        biased = torch.cat([each.biased for each in inputs]).double()
-        count = self._spread([each.values for each in inputs]).to(mean.device, non_blocking=True)
-        unbiased = biased * (count / (count - 1))
+        mean, biased, count = self._channels.together(inputs)
         self.batches += 1
-        self._moving_mean.update(mean)
-        self._moving_var.update(unbiased)
-        self._batch_var.update(unbiased)
+        self._batch_var.update(biased * (count / (count - 1)))
         self._pooled.update(mean, biased, count)
 
     def read(self) -> list[ChannelStatistics]:
@@ -159,16 +173,51 @@ class Statistics:
         """
         if self.batches == 0:
             raise refusal("batches", 0, "there must be at least one")
-        vectors = (
-            self._moving_mean.value,
-            self._moving_var.value,
-            self._batch_var.value,
-            self._pooled.mean,
-            self._pooled.unbiased,
-        )
-        per_bn = zip(*(vector.cpu().split(self._channels) for vector in vectors), strict=True)
-        return [ChannelStatistics(*(part.clone() for part in parts)) for parts in per_bn]
+        vectors = (self._batch_var.value, self._pooled.mean, self._pooled.unbiased)
+        rest = zip(*map(self._channels.apart, vectors), strict=True)
+        moving = ((mean.cpu(), var.cpu()) for mean, var in (shadow.read() for shadow in self.shadows))
+        return [ChannelStatistics(*own, *others) for own, others in zip(moving, rest, strict=True)]
+
+
+class Halves:
+    """BN's moving average of UNBIASED batch variances, over every other batch and over the rest.
+
+    Args:
+        bns: as for `Statistics`.
+    """
+
+    def __init__(self, bns: Iterable[BatchNorm]) -> None:
+        self._channels = _Channels(list(bns))
+        self._halves = [MovingAverage(self._channels.momentum) for _ in range(2)]
+
+    def update(self, inputs: Sequence[Moments]) -> None:
+        """Let a batch into the half that is due."""
+        _, biased, count = self._channels.together(inputs)
+        self._halves.reverse()
+        self._halves[0].update(biased * (count / (count - 1)))
+
+    def read(self) -> list[tuple[Tensor, ...]]:
+        """Return both halves' variances of each BN, (channels,) float64 on the CPU."""
+        return list(zip(*(self._channels.apart(half.value) for half in self._halves), strict=True))
+
+
+class _Channels:
+    """Several BNs' channels as one vector."""
+
+    def __init__(self, bns: Sequence[BatchNorm]) -> None:
+        self._numbers = [bn.num_features for bn in bns]
+        self.momentum = self._spread([bn.momentum or 0.0 for bn in bns]).to(bns[0].get_buffer("running_var").device)
+
+    def together(self, inputs: Sequence[Moments]) -> tuple[Tensor, Tensor, Tensor]:
+        """Join means, biased variances and numbers of values, each (channels,) float64."""
+        mean = torch.cat([each.mean for each in inputs]).double()
+        biased = torch.cat([each.biased for each in inputs]).double()
+        return mean, biased, self._spread([each.values for each in inputs]).to(mean.device, non_blocking=True)
+
+    def apart(self, vector: Tensor) -> list[Tensor]:
+        """Split a vector into one of each BN, on the CPU."""
+        return [part.clone() for part in vector.cpu().split(self._numbers)]
 
     def _spread(self, values: Sequence[float]) -> Tensor:
         per_bn = torch.tensor(values, dtype=torch.float64)
-        return per_bn.repeat_interleave(torch.tensor(self._channels))
+        return per_bn.repeat_interleave(torch.tensor(self._numbers))

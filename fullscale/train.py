@@ -1,28 +1,25 @@
 """A run and its folder: trains, keeps checkpoints, goes on where it stopped, and ends in one record.
 
-    DIR/recipe.json                     what is run, from the start
-    DIR/checkpoints/step-...pt          the last two
-    DIR/log.jsonl                       a row an epoch
-    DIR/weights.safetensors             the final weights and BN statistics
-    DIR/record.json                     written last: a folder that has it holds a finished run
+DIR/recipe.json                     what is run, from the start
+DIR/checkpoints/step-...pt          the last two
+DIR/log.jsonl                       a row an epoch
+DIR/weights.safetensors             the final weights and BN statistics
+DIR/record.json                     written last: a folder that has it holds a finished run
 """
 
+import contextlib
 import dataclasses
 import json
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
-
-import safetensors.torch
 
 from fullscale import checkpoint, record
 from fullscale.contracts import finite, refusal
 from fullscale.data import Source
-from fullscale.files import folder, read_json, replace, sole_writer, write_json
-from fullscale.interrupts import Request, noted
+from fullscale.files import folder, read_json, replace, sole_writer, write_json, write_tensors
+from fullscale.interrupts import noted
 from fullscale.launch import Team
 from fullscale.recipes import Recipe
 from fullscale.training import Epoch, Training
@@ -85,26 +82,44 @@ class Clock:
         return self.images / self.here
 
 
-def train(
-    recipe: Recipe, source: Source, team: Team, out: Path, *, resume: bool, save_every: float, watcher: Watcher
+def train(  # noqa: PLR0913 (what is run, where, and how)
+    recipe: Recipe,
+    source: Source,
+    team: Team,
+    out: Path,
+    *,
+    resume: bool = False,
+    save_every: float = 60,
+    watcher: Watcher | None = None,
 ) -> dict[str, Any]:
     """Train to the end, and return the record.
 
     Args:
+        recipe: of the run.
+        source: its data, on the team's device.
+        team: the processes that share it; each calls this.
+        out: the folder of the run.
         resume: go on with the run that stands in `out`, if there is one; otherwise it must hold none.
         save_every: seconds between checkpoints.
+        watcher: is told of what happens, in this process.
 
     Raises:
-        ValueError: if `out` holds another run, cannot be written, or only damaged checkpoints.
+        ValueError: if `out` holds another run, cannot be written, or has only damaged checkpoints; or if the recipe
+            does not fit the data.
         Stopped: after SIGINT or SIGTERM, with a checkpoint written.
         Diverged: if the loss or a weight is no finite number; the last checkpoint stays.
     """
     finite("save_every", save_every, above=-1)
-    if not team.first:
-        return _finished(recipe, source, team, out, save_every, watcher, resume=resume)
-    with sole_writer(folder(out)):
-        _claim(recipe, out, resume=resume)
-        return _finished(recipe, source, team, out, save_every, watcher, resume=resume)
+    with sole_writer(folder(out)) if team.first else contextlib.nullcontext():
+        if team.first:
+            _claim(recipe, out, resume=resume)
+        if resume and (out / RECORD).exists():
+            return read_json(out / RECORD)
+        session = _Session(Training(recipe, source, team), out, save_every, watcher or Watcher())
+        if resume:
+            session.take_up()
+        session.work()
+        return session.concluded() if team.first else {}
 
 
 def _claim(recipe: Recipe, out: Path, *, resume: bool) -> None:
@@ -121,86 +136,80 @@ def _claim(recipe: Recipe, out: Path, *, resume: bool) -> None:
             raise refusal(name, here.get(name), f"the run in {out} has {there.get(name)}; it goes on as it began")
 
 
-def _finished(
-    recipe: Recipe, source: Source, team: Team, out: Path, save_every: float, watcher: Watcher, *, resume: bool
-) -> dict[str, Any]:
-    if resume and (out / RECORD).exists():
-        return read_json(out / RECORD)
-    training, clock = Training(recipe, source, team), Clock()
-    state = _resumed(team, out / CHECKPOINTS, watcher) if resume else None
-    if state is not None:
-        training.load(state)
-        clock.before = state["seconds"]
-    with noted() as request:
-        _to_the_end(training, out, save_every, watcher, clock, request)
-    return _conclude(training, out, clock) if team.first else {}
+class _Session:
+    """One sitting at a run: from its start, or its last checkpoint, to its end or a signal."""
 
+    def __init__(self, training: Training, out: Path, save_every: float, watcher: Watcher) -> None:
+        self.training, self.out, self.watcher = training, out, watcher
+        self.save_every, self.saved = save_every, time.perf_counter()
+        self.clock = Clock()
 
-def _resumed(team: Team, checkpoints: Path, watcher: Watcher) -> dict[str, Any] | None:
-    """Let the first process set damaged checkpoints aside before the others look."""
-    state = checkpoint.latest(checkpoints, watcher.complain) if team.first else None
-    team.gathered(None)
-    return state if team.first else checkpoint.latest(checkpoints, watcher.complain)
+    def take_up(self) -> None:
+        """Go on from the last checkpoint, if there is one. The first process sets damaged ones aside for all."""
+        team, checkpoints = self.training.team, self.out / CHECKPOINTS
+        state = checkpoint.latest(checkpoints, self.watcher.complain) if team.first else None
+        team.gathered(None)  # the others wait
+        if not team.first:
+            state = checkpoint.latest(checkpoints, self.watcher.complain)
+        if state is not None:
+            self.training.load(state)
+            self.clock.before = state["seconds"]
 
+    def work(self) -> None:
+        """Do the steps that are left."""
+        training = self.training
+        with noted() as request:
+            for epoch in training:
+                if epoch is None:
+                    self.clock.images += training.recipe.batch
+                    self.watcher.step(training)
+                else:
+                    self.log()
+                    self.watcher.epoch(training, epoch, self.clock.rate)
+                stop = training.team.largest(request.signal)
+                if training.team.largest(stop or self.due()):
+                    self.save()
+                if stop:
+                    told = f"stopped at step {training.step} of {training.steps}; --resume goes on from there"
+                    raise Stopped(told, stop)
 
-def _to_the_end(
-    training: Training, out: Path, save_every: float, watcher: Watcher, clock: Clock, request: Request
-) -> None:
-    saved = time.perf_counter()
-    for epoch in training:
-        if epoch is None:
-            clock.images += training.recipe.batch
-            watcher.step(training)
-        else:
-            if training.team.first:
-                _log(training, out)
-            watcher.epoch(training, epoch, clock.rate)
-        due = time.perf_counter() - saved >= save_every or len(training.epochs) == training.recipe.epochs
-        stop = training.team.largest(request.signal)
-        if training.team.largest(stop or due):
-            _save(training, out, clock)
-            saved = time.perf_counter()
-        if stop:
-            raise Stopped(f"stopped at step {training.step} of {training.steps}; --resume goes on from there", stop)
+    def due(self) -> bool:
+        """Whether it is time for a checkpoint."""
+        last = len(self.training.epochs) == self.training.recipe.epochs
+        return last or time.perf_counter() - self.saved >= self.save_every
 
+    def save(self) -> None:
+        """Write a checkpoint."""
+        self.training.require_finite()
+        state = self.training.state() | {"seconds": self.clock.total}
+        if self.training.team.first:
+            checkpoint.save(self.out / CHECKPOINTS, self.training.step, state)
+        self.saved = time.perf_counter()
 
-def _save(training: Training, out: Path, clock: Clock) -> None:
-    training.require_finite()
-    state = training.state() | {"seconds": clock.total}
-    if training.team.first:
-        checkpoint.save(out / CHECKPOINTS, training.step, state)
+    def log(self) -> None:
+        """Write a row for every epoch that is done."""
+        if self.training.team.first:
+            rows = (json.dumps(dataclasses.asdict(epoch)) + "\n" for epoch in self.training.epochs)
+            replace(self.out / LOG, "".join(rows).encode())
 
-
-def _log(training: Training, out: Path) -> None:
-    rows = "".join(json.dumps(dataclasses.asdict(epoch)) + "\n" for epoch in training.epochs)
-    replace(out / LOG, rows.encode())
-
-
-def _conclude(training: Training, out: Path, clock: Clock) -> dict[str, Any]:
-    """Write the final weights, and the record that vouches for them."""
-    weights = safetensors.torch.save(
-        {name: tensor.cpu().contiguous() for name, tensor in training.net.state_dict().items()}
-    )
-    replace(out / WEIGHTS, weights)
-    source, last = training.source, training.epochs[-1]
-    written = {
-        "schema": record.SCHEMA,
-        "recipe": dataclasses.asdict(training.recipe),
-        "recipe_hash": training.recipe.hash,
-        "data": {
-            "name": source.name,
-            "checksum": source.checksum,
-            "classes": source.classes,
-            "train": source.train_count,
-            "test": source.test_count,
-        },
-        "code": record.code(),
-        "software": record.software(),
-        "hardware": record.hardware(training.team),
-        "weights_sha256": sha256(weights).hexdigest(),
-        "seconds": clock.total,
-        "final": {"test_error": last.test_error, "test_loss": last.test_loss, "train_error": last.train_error},
-        "epochs": [dataclasses.asdict(epoch) for epoch in training.epochs],
-    }
-    write_json(out / RECORD, written)
-    return written
+    def concluded(self) -> dict[str, Any]:
+        """Write the final weights, and the record that vouches for them."""
+        training, source = self.training, self.training.source
+        data = {"name": source.name, "checksum": source.checksum, "classes": source.classes}
+        data |= {"train": source.train_count, "test": source.test_count}
+        last = training.epochs[-1]
+        written = {
+            "schema": record.SCHEMA,
+            "recipe": dataclasses.asdict(training.recipe),
+            "recipe_hash": training.recipe.hash,
+            "data": data,
+            "code": record.code(),
+            "software": record.software(),
+            "hardware": record.hardware(training.team),
+            "weights_sha256": write_tensors(self.out / WEIGHTS, training.net.state_dict()),
+            "seconds": self.clock.total,
+            "final": {"test_error": last.test_error, "test_loss": last.test_loss, "train_error": last.train_error},
+            "epochs": [dataclasses.asdict(epoch) for epoch in training.epochs],
+        }
+        write_json(self.out / RECORD, written)
+        return written

@@ -64,13 +64,12 @@ class Training:
         _require_fit(recipe, source, team)
         self.recipe, self.source, self.team = recipe, source, team
         torch.manual_seed(recipe.seed)
-        memory_format = torch.channels_last if recipe.channels_last else torch.contiguous_format
-        self.net = built(recipe, source.classes).to(team.device, memory_format=memory_format)
+        self.net = built(recipe, source.classes).to(team.device)
+        if recipe.channels_last:
+            self.net.to(memory_format=torch.channels_last)
         if team.rank:  # the same weights, other masks
             torch.manual_seed(int(np.random.SeedSequence((recipe.seed, team.rank)).generate_state(1)[0]))
-        self._compiled = self.net
-        if recipe.compile != "off":
-            self._compiled = torch.compile(self.net, mode=recipe.compile, dynamic=False)
+        self._compiled = _compiled(self.net, recipe)
         self._forward = team.parallel(self._compiled)
         self._optimizer = torch.optim.SGD(
             self.net.parameters(), recipe.lr, MOMENTUM, weight_decay=recipe.weight_decay, fused=True
@@ -181,7 +180,7 @@ class Training:
             ValueError: if it is of others.
         """
         if (state["recipe"], state["world"]) != (self.recipe.hash, self.team.world):
-            raise refusal("resume", True, "the checkpoint is of another recipe or number of processes")
+            raise refusal("checkpoint", state["recipe"], "is of another recipe or number of processes")
         self.step, self.epochs = state["step"], [Epoch(**row) for row in state["epochs"]]
         self.net.load_state_dict(state["net"])
         self._optimizer.load_state_dict(state["optimizer"])
@@ -195,6 +194,13 @@ def _require_fit(recipe: Recipe, source: Source, team: Team) -> None:
         raise refusal("batch", recipe.batch, f"must be <= {source.train_count}, the training images there are")
     if recipe.batch % team.world or 0 < source.train_count % recipe.batch < team.world:
         raise refusal("batch", recipe.batch, f"leaves one of {team.world} processes without images, or with fewer")
+
+
+def _compiled(net: nn.Module, recipe: Recipe) -> nn.Module:
+    if recipe.compile == "off":
+        return net
+    compiled: Any = torch.compile(net, mode=recipe.compile, dynamic=False)  # typed as a function, which it is no more
+    return compiled
 
 
 def _rng(device: torch.device) -> dict[str, Tensor]:

@@ -9,7 +9,7 @@ import pytest
 
 ROOT = Path(__file__).parent.parent
 ROOMS = ("theory", "simulator", "fullscale", "paper_checks", "tests")
-COMMAND_LINE, DRAWING, WEIGHTS_ON_DISK = {"tyro", "rich"}, {"matplotlib"}, {"safetensors"}
+COMMAND_LINE, DRAWING = {"tyro", "rich"}, {"matplotlib"}
 # What single files may import beyond what their room may.
 ALLOWED_IN = {
     "__main__.py": COMMAND_LINE,
@@ -17,8 +17,7 @@ ALLOWED_IN = {
     "simulator/pictures.py": DRAWING,
     "simulator/parallel.py": {"threadpoolctl"},
     "fullscale/pictures.py": DRAWING,
-    "fullscale/runs.py": WEIGHTS_ON_DISK,
-    "fullscale/train.py": WEIGHTS_ON_DISK,
+    "fullscale/files.py": {"safetensors"},
 }
 ALLOWED = {
     "theory": {"sympy", "numpy", "latex2mathml"},

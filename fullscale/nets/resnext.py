@@ -64,7 +64,7 @@ def imagenet_resnext(counts: Sequence[int], cardinality: int = 64, width: int = 
     return _net(imagenet_stem(STEM), counts, cardinality, width, FIRST_OUTPUTS, num_classes)
 
 
-def _net(  # noqa: PLR0913 (what both nets choose)
+def _net(  # noqa: PLR0913, PLR0917 (what both nets choose)
     stem: nn.Module, counts: Sequence[int], cardinality: int, width: int, first_outputs: int, num_classes: int
 ) -> Net:
     def block(inputs: int, outputs: int, stride: int) -> Bottleneck:

@@ -114,7 +114,7 @@ def test_code_in_a_checkpoint_does_not_run(tmp_path: Path, saved: list[Path], sa
 
 
 def test_what_cannot_be_written_leaves_the_ones_before_it(tmp_path: Path, saved: list[Path], monkeypatch) -> None:
-    def full(descriptor: int) -> None:
+    def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)

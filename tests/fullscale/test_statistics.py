@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from fullscale.batchnorms import BatchNorm
-from fullscale.statistics import ChannelStatistics, Statistics, moments
+from fullscale.statistics import ChannelStatistics, Halves, Moments, Shadow, Statistics
 
 EPS = torch.finfo(torch.float32).eps
 
@@ -34,8 +34,12 @@ def batch_norm(shape: tuple[int, ...], momentum: float | None = 0.1, dtype: torc
 def read(bn: BatchNorm, batches: list[Tensor]) -> ChannelStatistics:
     statistics = Statistics([bn])
     for x in batches:
-        statistics.update([moments(x)])
+        statistics.update([statistics.shadows[0].see(x)])
     return statistics.read()[0]
+
+
+def moments(x: Tensor) -> Moments:
+    return Shadow(nn.BatchNorm1d(x.shape[1])).see(x)
 
 
 def pooled_axes(x: Tensor) -> tuple[int, ...]:
@@ -43,16 +47,32 @@ def pooled_axes(x: Tensor) -> tuple[int, ...]:
 
 
 @few
-@given(shapes, batch_sizes, momenta)
-def test_the_moving_statistics_are_those_of_pytorchs_bn_less_its_start(shape, sizes, momentum):
-    batches, bn = drawn(sizes, shape), batch_norm(shape, momentum)
+@given(shapes, batch_sizes, momenta, st.sampled_from([torch.float32, torch.float64]))
+def test_a_shadow_equals_what_batchnorm_keeps_to_the_bit(shape, sizes, momentum, dtype):
+    bn = batch_norm(shape, momentum, dtype)
+    shadow = Shadow(bn)
     bn.get_buffer("running_var").zero_()  # as running_mean is from the beginning
-    for x in batches:
+    for x in drawn(sizes, shape, dtype):
         bn(x)
-    seen = 1 - (1 - momentum) ** len(sizes) if momentum else 1
-    ours = read(bn, batches)
-    torch.testing.assert_close(ours.moving_mean * seen, bn.get_buffer("running_mean"), rtol=1e-12, atol=1e-13)
-    torch.testing.assert_close(ours.moving_var * seen, bn.get_buffer("running_var"), rtol=1e-12, atol=1e-13)
+        shadow.see(x)
+        assert torch.equal(shadow.mean, bn.get_buffer("running_mean"))
+        assert torch.equal(shadow.var, bn.get_buffer("running_var"))
+    for ours, kept in zip(shadow.read(), ("running_mean", "running_var"), strict=True):
+        seen = 1 - (1 - momentum) ** len(sizes) if momentum else 1
+        torch.testing.assert_close(ours * seen, bn.get_buffer(kept).double(), rtol=1e-14, atol=0)
+
+
+@pytest.mark.parametrize("sizes", [[128, 128, 80], [64] * 5])
+def test_a_shadow_equals_batchnorm_to_the_bit_on_maps_of_any_layout(sizes: list[int]):
+    bn = batch_norm((24, 8, 8), dtype=torch.float32)
+    bn.get_buffer("running_var").zero_()
+    shadow = Shadow(bn)
+    for maps in drawn(sizes, (24, 8, 8), torch.float32):
+        x = maps.contiguous(memory_format=torch.channels_last)
+        bn(x)
+        shadow.see(x)
+    assert torch.equal(shadow.var, bn.get_buffer("running_var"))
+    assert torch.equal(shadow.mean, bn.get_buffer("running_mean"))
 
 
 def test_after_many_batches_the_start_no_longer_matters_even_in_single_precision():
@@ -125,18 +145,29 @@ def test_several_bns_together_are_each_as_alone():
     series = [drawn([4, 7, 2], shape) for shape, _ in shapes_and_momenta]
     together = Statistics(bns)
     for inputs in zip(*series, strict=True):
-        together.update([moments(x) for x in inputs])
+        together.update([shadow.see(x) for shadow, x in zip(together.shadows, inputs, strict=True)])
     for ours, bn, batches in zip(together.read(), bns, series, strict=True):
         alone = read(bn, batches)
         assert all(torch.equal(getattr(ours, name), value) for name, value in vars(alone).items())
         assert len(ours.moving_var) == bn.num_features
 
 
+def test_halves_are_the_moving_averages_of_every_other_batch():
+    batches, bn = drawn([5, 6, 7, 8, 9], (3, 4)), batch_norm((3, 4), 0.3)
+    halves = Halves([bn])
+    for x in batches:
+        halves.update([Shadow(bn).see(x)])
+    ((last, other),) = halves.read()
+    torch.testing.assert_close(last, read(bn, batches[::2]).moving_var)
+    torch.testing.assert_close(other, read(bn, batches[1::2]).moving_var)
+    assert not torch.allclose(last, other)
+
+
 def test_what_was_read_stays_as_it_was():
     statistics, (first, second) = Statistics([batch_norm((3,))]), drawn([4, 4], (3,))
-    statistics.update([moments(first)])
+    statistics.update([statistics.shadows[0].see(first)])
     before = statistics.read()[0]
-    statistics.update([moments(second)])
+    statistics.update([statistics.shadows[0].see(second)])
     torch.testing.assert_close(before.moving_var, first.var(0))
     torch.testing.assert_close(before.pooled_var, first.var(0))
     assert not torch.equal(statistics.read()[0].pooled_var, before.pooled_var)

@@ -1,4 +1,4 @@
-"""A run's folder: killed at any moment, it goes on to the same bits; whatever is wrong is one line, and nothing lost."""
+"""A run's folder: killed at any moment, it goes on to the same bits; whatever is wrong is one line, nothing lost."""
 
 import json
 import multiprocessing
@@ -19,6 +19,7 @@ from fullscale.launch import Team
 from fullscale.recipes import Recipe, recipe
 from fullscale.runs import open_run
 from fullscale.train import Stopped, Watcher, train
+from fullscale.training import Epoch, Training
 
 KILLS = 20
 # Processes that start in a moment, from one that has imported torch and computed nothing.
@@ -38,12 +39,12 @@ class Listener(Watcher):
         self.steps, self.epochs, self.said = 0, list[int](), list[str]()
         self._at, self._number = at, number
 
-    def step(self, training) -> None:
+    def step(self, training: Training) -> None:
         self.steps += 1
         if training.step == self._at:
             signal.raise_signal(self._number)
 
-    def epoch(self, training, epoch, rate) -> None:
+    def epoch(self, training: Training, epoch: Epoch, rate: float) -> None:  # noqa: ARG002
         self.epochs.append(epoch.epoch)
 
     def complain(self, message: str) -> None:
@@ -160,7 +161,7 @@ def test_two_processes_do_not_train_in_one_folder(tmp_path: Path) -> None:
     out = tmp_path / "run"
 
     class Second(Watcher):
-        def step(self, training) -> None:
+        def step(self, training: Training) -> None:  # noqa: ARG002
             with pytest.raises(ValueError, match=r"^out = .*run: another process is at work in it$"):
                 ran(out, resume=True)
             signal.raise_signal(signal.SIGINT)
@@ -175,11 +176,11 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path, whole: Path, mon
     out, real = tmp_path / "run", os.fsync
 
     class Filling(Watcher):
-        def step(self, training) -> None:
+        def step(self, training: Training) -> None:
             if training.step == 7:
                 monkeypatch.setattr(os, "fsync", full)
 
-    def full(descriptor: int) -> None:
+    def full(_: int) -> None:
         raise OSError(28, "No space left on device")
 
     with pytest.raises(ValueError, match=r"^out = .*step-000000007.*: cannot be written: No space left on device$"):

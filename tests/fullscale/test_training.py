@@ -18,7 +18,7 @@ BATCH = 24
 
 @pytest.fixture(scope="module")
 def source() -> Source:
-    return synthetic("cpu", train=100, test=50, size=16)
+    return synthetic(torch.device("cpu"), train=100, test=50, size=16)
 
 
 def made(**changes) -> Recipe:
@@ -147,7 +147,9 @@ def test_weights_that_are_no_numbers_are_not_kept_while_the_loss_still_is(source
 def test_a_state_of_another_run_is_refused(source: Source) -> None:
     state = Training(made(), source, TEAM).state()
     for other, changed in ((made(lr=0.2), state), (made(), state | {"world": 2})):
-        with pytest.raises(ValueError, match=r"^resume = True: the checkpoint is of another recipe or number of"):
+        with pytest.raises(
+            ValueError, match=r"^checkpoint = [0-9a-f]{16}: is of another recipe or number of processes$"
+        ):
             Training(other, source, TEAM).load(changed)
 
 

@@ -1,0 +1,75 @@
+"""Command line of the real networks: `python -m fullscale train|measure|adjust|ensemble|responses`."""
+
+import contextlib
+import io
+import signal
+import sys
+from typing import Any
+
+import torch
+import tyro
+
+from fullscale.commands.adjust import Adjust
+from fullscale.commands.ensemble import Ensemble
+from fullscale.commands.measure import Measure
+from fullscale.commands.responses import Respond
+from fullscale.commands.train import Train
+from fullscale.terminal import complain, one_line, silence_stdout
+from fullscale.train import Stopped
+from fullscale.training import Diverged
+
+FAILED, BAD_INPUT, BY_SIGNAL = 1, 2, 128
+
+COMMANDS = {"train": Train, "measure": Measure, "adjust": Adjust, "ensemble": Ensemble, "responses": Respond}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line, and return its exit code."""
+    if sys.stdout is None:
+        return complain("stdout is closed: there is nowhere to print to", BAD_INPUT)
+    try:
+        return flushed(arguments)
+    except BrokenPipeError:  # the reader, say `head`, has seen enough
+        silence_stdout()
+        return 0
+    except (Stopped, KeyboardInterrupt) as stop:
+        return complain(str(stop) or "interrupted", BY_SIGNAL + getattr(stop, "signal", signal.SIGINT))
+    except Diverged as finding:
+        return complain(str(finding), FAILED)
+    except (OSError, MemoryError, torch.OutOfMemoryError, ValueError) as error:
+        return complain(in_a_line(error), BAD_INPUT)
+
+
+def in_a_line(error: Exception) -> str:
+    """Say what was wrong with what was asked for."""
+    if not isinstance(error, OSError):
+        return str(error) if isinstance(error, ValueError) else "too large for the memory of this machine"
+    if error.filename is None:  # else it is not about stdout
+        silence_stdout()
+    return f"{error.filename or 'stdout'}: {error.strerror}"
+
+
+def flushed(arguments: list[str] | None) -> int:
+    """Run a command, and make sure that what it printed has arrived."""
+    try:
+        return parse(arguments)()
+    finally:
+        sys.stdout.flush()
+
+
+def parse(arguments: list[str] | None) -> Any:
+    """Read the command line; tyro's box of complaints becomes a one-line ValueError."""
+    captured = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(captured):
+            return tyro.extras.subcommand_cli_from_dict(
+                COMMANDS, prog="python -m fullscale", args=arguments, config=(tyro.conf.DisallowNone,)
+            )
+    except SystemExit as stop:
+        if not stop.code:  # --help
+            raise
+        raise ValueError(one_line(captured.getvalue())) from None
+
+
+if __name__ == "__main__":
+    sys.exit(main())

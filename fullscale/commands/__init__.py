@@ -1,0 +1,1 @@
+"""The command line: one frozen dataclass a command, its flags the fields."""

@@ -1,0 +1,53 @@
+"""The command `adjust`: Table 3's "-A" of one run."""
+
+import time
+from dataclasses import dataclass
+from typing import Any, Literal, TypeAlias
+
+from fullscale.adjust import READINGS, adjust
+from fullscale.batchnorms import batchnorms
+from fullscale.commands.of_run import OfRun, Opened, resumed
+from fullscale.files import write_json, write_tensors
+from fullscale.terminal import Bar, show, table
+
+Reading: TypeAlias = Literal["batch", "layerwise", "at-once"]
+
+
+@dataclass(frozen=True)
+class Adjust(OfRun):
+    """Re-estimate BN's statistics with the noise off (Table 3's "-A"), in the three ways it can be read, and test.
+
+    Writes adjust.json, and the weights of the reading "batch" as adjusted.safetensors. Readings that stand there
+    already are not computed again, so that Ctrl-C loses one at most.
+    """
+
+    reading: Reading | None = None
+    """this one only. layerwise takes half as many passes as there are BNs"""
+
+    def __call__(self) -> int:
+        """Compute what is missing, write and show."""
+        path = self.dir / "adjust.json"
+        with self.opened() as opened:
+            kept = resumed(path, self.settings(opened) | {"before": None, "readings": {}})
+            kept["before"] = kept["before"] or opened.score(opened.net)
+            for reading in [self.reading] if self.reading else READINGS:
+                if reading not in kept["readings"]:
+                    kept["readings"][reading] = self.adjusted(opened, reading)
+                    write_json(path, kept)
+        made = table("Test set", str(path), ("BN statistics", "error (%)", "loss"))
+        for name, score in {"as trained": kept["before"], **kept["readings"]}.items():
+            loss = "not finite" if score["loss"] is None else f"{score['loss']:.4f}"
+            made.add_row(name, f"{score['error']:.2f}", loss)
+        show(str(opened), made)
+        return 0
+
+    def adjusted(self, opened: Opened, reading: Reading) -> dict[str, Any]:
+        """Adjust by one reading, and test."""
+        started = time.perf_counter()
+        passes = len(batchnorms(opened.net)) if reading == "layerwise" else 1
+        with Bar(passes * opened.seen(opened.source.train_count)) as bar:
+            net = adjust(opened.net, opened.augmented, reading=reading, progress=lambda done: bar.show(done, reading))
+        score = opened.score(net) | opened.stamp() | {"seconds": time.perf_counter() - started}
+        if reading == "batch":
+            score["weights_sha256"] = write_tensors(self.dir / "adjusted.safetensors", net.state_dict())
+        return score

@@ -1,0 +1,75 @@
+"""The command `ensemble`: Fig. 6 of one run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from fullscale.commands.of_run import OfRun, resumed
+from fullscale.contracts import refusal, whole
+from fullscale.ensemble import Ensemble as Sampled
+from fullscale.ensemble import sample_group
+from fullscale.files import write_json
+from fullscale.terminal import Bar, show, table
+
+SHOWN = (1, 2, 3, 5, 10, 20, 30, 50, 80)
+
+
+@dataclass(frozen=True)
+class Ensemble(OfRun):
+    """Average the probabilities of nets that Dropout samples, in test, against weight scaling (Fig. 6).
+
+    Dropout stays in train mode, BN keeps its moving statistics. Writes ensemble.json and ensemble.svg. Groups that
+    stand there already are not computed again: Ctrl-C loses one at most, and more can be added later.
+    """
+
+    samples: int = 80
+    """sampled nets in a group: the largest k"""
+    groups: int = 5
+    """independent groups, for the spread"""
+
+    def __call__(self) -> int:
+        """Compute the groups that are missing, write, draw and show."""
+        samples, groups = whole("samples", self.samples, at_least=1), whole("groups", self.groups, at_least=1)
+        path = self.dir / "ensemble.json"
+        with self.opened() as opened:
+            if opened.run.recipe.placement == "none":
+                raise refusal("dir", self.dir, "was trained without noise: there are no nets to sample")
+            kept = resumed(path, self.settings(opened, samples=samples) | {"weight_scaling": None, "errors": []})
+            kept["weight_scaling"] = kept["weight_scaling"] or opened.score(opened.net)["error"]
+            with Bar(groups * opened.seen(opened.source.test_count)) as bar:
+                while (done := len(kept["errors"])) < groups:
+                    first = done * opened.seen(opened.source.test_count)
+                    kept["errors"].append(
+                        sample_group(
+                            opened.net,
+                            opened.test(),
+                            samples=samples,
+                            seed=self.seed + done,
+                            progress=lambda images, first=first: bar.show(first + images),
+                        ).tolist()
+                    )
+                    write_json(path, kept | opened.stamp())
+        measured = Sampled(torch.tensor(kept["errors"], dtype=torch.float64), kept["weight_scaling"])
+        draw(measured, str(opened), self.dir / "ensemble.svg")
+        report(measured, str(opened), path)
+        return 0
+
+
+def draw(measured: Sampled, title: str, path: Path) -> None:
+    """Draw Fig. 6 of this run."""
+    from fullscale import pictures  # noqa: PLC0415 - matplotlib takes its time, which --help should not
+
+    pictures.save(pictures.ensemble(measured, title), path)
+
+
+def report(measured: Sampled, title: str, path: Path) -> None:
+    """Print errors over k."""
+    groups, samples = measured.errors.shape
+    made = table(f"Test error (%), {groups} groups", str(path), ("sampled nets", "mean", "std over groups"))
+    for k in sorted({*SHOWN, samples}):
+        if k <= samples:
+            spread = f"{measured.std[k - 1]:.3f}" if groups > 1 else "-"
+            made.add_row(str(k), f"{measured.mean[k - 1]:.2f}", spread)
+    made.add_row("weight scaling", f"{measured.weight_scaling:.2f}", "-", style="bold")
+    show(title, made)

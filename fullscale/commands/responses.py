@@ -1,0 +1,67 @@
+"""The command `responses`: Fig. 5 of one run."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from fullscale.commands.of_run import OfRun
+from fullscale.files import write_json
+from fullscale.responses import MODES, Flip, Responses, respond
+from fullscale.terminal import Bar, show, table
+
+
+@dataclass(frozen=True)
+class Respond(OfRun):
+    """Show training images to the net in train mode, in test mode, and with each of the two switches alone (Fig. 5).
+
+    The switches: Dropout on or off; BN by its batch or by its moving statistics. Writes responses.json, and draws the
+    images that are right in train mode and wrong in test mode, with their logits, in responses.svg.
+    """
+
+    keep: int = 8
+    """draw so many: those whose class loses most probability"""
+    augmented: bool = False
+    """the images cropped and flipped at random as in training, instead of as they are"""
+
+    def __call__(self) -> int:
+        """Compute, write, draw and show."""
+        with self.opened() as opened:
+            batches = opened.augmented() if self.augmented else opened.plain()
+            with Bar(opened.seen(opened.source.train_count)) as bar:
+                found = respond(opened.net, batches, seed=self.seed, keep=self.keep, progress=bar.show)
+            draw(found, str(opened), self.dir / "responses.svg")
+            numbers = {
+                "images": found.n,
+                "errors": [{**mode._asdict(), "error": error} for mode, error in found.errors.items()],
+                "flipped": found.flipped,
+                "recovered": found.recovered,
+                "examples": [written(flip) for flip in found.examples],
+            }
+            settings = self.settings(opened, augmented=self.augmented)
+            write_json(self.dir / "responses.json", settings | numbers | opened.stamp())
+        report(found, str(opened), self.dir)
+        return 0
+
+
+def written(flip: Flip) -> dict[str, Any]:
+    """Write a flipped image's answers; the image itself is in the data set."""
+    logits = {"train_logits": flip.train_logits.tolist(), "test_logits": flip.test_logits.tolist()}
+    return {"index": flip.index, "label": flip.label, "drop": flip.drop} | logits
+
+
+def draw(found: Responses, title: str, path: Path) -> None:
+    """Draw Fig. 5 of this run."""
+    from fullscale import pictures  # noqa: PLC0415 - matplotlib takes its time, which --help should not
+
+    pictures.save(pictures.flips(found, title), path)
+
+
+def report(found: Responses, title: str, folder: Path) -> None:
+    """Print the error in each mode."""
+    told = f"of {found.n} images {found.flipped} are right in train and wrong in test mode, {found.recovered} inversely"
+    made = table("Error on training images (%)", told, ("mode", "Dropout", "BN by", "error"))
+    names = {MODES[0]: "train", MODES[-1]: "test"}
+    for mode, error in found.errors.items():
+        switches = ("on" if mode.noise else "off", "batch" if mode.by_batch else "moving statistics")
+        made.add_row(names.get(mode, ""), *switches, f"{error:.2f}")
+    show(f"{title}; {folder}: responses.json, responses.svg", made)
