@@ -8,6 +8,7 @@ import numpy as np
 from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from fullscale import responses
 from fullscale.angles import Angles
@@ -20,16 +21,23 @@ STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "variance-shift",
     "font.size": 8,
+    "figure.titlesize": 8,
+    "axes.titlesize": 7,
+    "legend.fontsize": 7,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "lines.linewidth": 1.0,
-    "lines.markersize": 3,
+    "lines.markersize": 2.5,
     "legend.frameon": False,
 }
 # One column of a journal, in inches.
-WIDTH, HEIGHT = 3.5, 2.6
+WIDTH, HEIGHT = 3.5, 2.8
+TICKS_AT_MOST = 20
+
+styled = style.context(["default", STYLE])
 
 
+@styled
 def save(figure: Figure, path: Path) -> None:
     """Write a picture as SVG, whole or not at all; the same picture, the same bytes.
 
@@ -37,37 +45,38 @@ def save(figure: Figure, path: Path) -> None:
         ValueError: if the file cannot be written.
     """
     drawing = io.BytesIO()
-    with style.context(["default", STYLE]):
-        figure.savefig(drawing, format="svg", metadata={"Date": None})
+    figure.savefig(drawing, format="svg", metadata={"Date": None})
     replace(path, drawing.getvalue())
 
 
+@styled
 def shift(measured: Measurement, title: str) -> Figure:
     """Draw the shift ratio of each BN (Fig. 4), the floor that it stands on, and what it is without drift."""
     index = [row.index for row in measured.rows]
     free = [max(row.drift_free_shift, 1 / row.drift_free_shift) for row in measured.rows]
     figure, axes = _axes(title, "BN, in order of execution", "shift ratio")
     axes.plot(index, [row.shift_ratio for row in measured.rows], "o-", color=BLUE, label="against BN's moving variance")
-    axes.plot(index, free, "s--", color=ORANGE, label="against train mode, weights fixed")
+    axes.plot(index, free, "s--", mfc="none", color=ORANGE, label="against train mode, weights fixed")
     axes.plot(index, [row.floor for row in measured.rows], ":", color=GREY, label="floor: no shift, same estimator")
     axes.set_ylim(bottom=1)
-    axes.legend()
+    figure.legend(loc="outside lower center")
     return figure
 
 
+@styled
 def angles(measured: Angles, title: str) -> Figure:
     """Draw the mean cos^2 of each convolution, and d cos^2 over d (Fig. 3)."""
-    with style.context(["default", STYLE]):
-        figure = Figure((2 * WIDTH, HEIGHT), layout="constrained")
-        left, right = figure.subplots(1, 2)
-    figure.suptitle(title)
+    figure = _figure(title, 2 * WIDTH, HEIGHT)
+    left, right = figure.subplots(1, 2)
     left.plot([row.index for row in measured.rows], [row.cos2 for row in measured.rows], "o-", color=BLUE)
+    _count(left)
     left.set(xlabel="convolution", ylabel="mean of cos²θ", ylim=(0, None))
     right.plot([row.d for row in measured.rows], [row.d_cos2 for row in measured.rows], "o", color=BLUE)
     right.set(xlabel="d, weights of a filter", ylabel="mean of d cos²θ", ylim=(0, None), xlim=(0, None))
     return figure
 
 
+@styled
 def ensemble(measured: Ensemble, title: str) -> Figure:
     """Draw the error over the number of sampled nets, with its spread over the groups, and weight scaling (Fig. 6)."""
     k, mean = np.arange(1, measured.errors.shape[1] + 1), measured.mean.numpy()
@@ -78,46 +87,57 @@ def ensemble(measured: Ensemble, title: str) -> Figure:
         axes.fill_between(k, mean - spread, mean + spread, color=BLUE, alpha=0.25, linewidth=0, label=told)
     axes.plot(k, mean, "o-", color=BLUE, label="Monte-Carlo averaging")
     axes.axhline(measured.weight_scaling, color=ORANGE, linestyle="--", label="weight scaling")
-    axes.legend()
+    figure.legend(loc="outside lower center")
     return figure
 
 
-def flips(measured: responses.Responses, title: str, names: tuple[str, ...] | None = None) -> Figure:
+@styled
+def flips(measured: responses.Responses, title: str) -> Figure:
     """Draw images that are right in train mode and wrong in test mode, with their logits in both (Fig. 5)."""
     rows = max(1, len(measured.examples))
-    with style.context(["default", STYLE]):
-        figure = Figure((2 * WIDTH, 0.5 + 1.3 * rows), layout="constrained")
-        grid = figure.subplots(rows, 2, squeeze=False, width_ratios=(1, 4))
-    figure.suptitle(title)
-    for (left, right), flip in zip(grid, measured.examples, strict=False):
-        _flip(left, right, flip, names)
+    figure = _figure(title, 2 * WIDTH, 0.5 + 1.3 * rows)
+    grid = figure.subplots(rows, 2, squeeze=False, width_ratios=(1, 4))
     if not measured.examples:
         for axes in grid.flat:
             axes.axis("off")
         grid[0, 1].text(0.5, 0.5, "No image is right in train mode and wrong in test mode.", ha="center")
         return figure
-    grid[0, 1].legend(ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
+    for (left, right), flip in zip(grid, measured.examples, strict=True):
+        _flip(left, right, flip)
+    grid[0, 1].legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
     grid[-1, 1].set_xlabel("class")
+    figure.align_ylabels()
     return figure
 
 
-def _flip(left: Axes, right: Axes, flip: responses.Flip, names: tuple[str, ...] | None) -> None:
+def _flip(left: Axes, right: Axes, flip: responses.Flip) -> None:
     image = flip.image.permute(1, 2, 0).numpy()
     left.imshow((image - image.min()) / max(image.max() - image.min(), 1e-9), interpolation="nearest")
     left.set_axis_off()
-    left.set_title(f"image {flip.index}", fontsize=7)
+    left.set_title(f"image {flip.index}")
     classes = np.arange(len(flip.train_logits))
     right.bar(classes - 0.2, flip.train_logits.numpy(), 0.4, color=BLUE, label="train mode")
     right.bar(classes + 0.2, flip.test_logits.numpy(), 0.4, color=ORANGE, label="test mode")
-    right.axvspan(flip.label - 0.5, flip.label + 0.5, color=GREEN, alpha=0.15, linewidth=0, label="its class")
+    here = (flip.label - 0.5, flip.label + 0.5)
+    right.axvspan(*here, color=GREEN, alpha=0.15, linewidth=0, zorder=0, label="its class")
     right.set_ylabel("logit")
-    if len(classes) <= len(names or classes):
-        right.set_xticks(classes, names or classes)
+    right.set_xticks(classes[:: -(-len(classes) // TICKS_AT_MOST)])
 
 
 def _axes(title: str, x: str, y: str) -> tuple[Figure, Axes]:
-    with style.context(["default", STYLE]):
-        figure = Figure((WIDTH, HEIGHT), layout="constrained")
-        axes = figure.subplots()
-    axes.set(title=title, xlabel=x, ylabel=y)
+    figure = _figure(title, WIDTH, HEIGHT)
+    axes = figure.subplots()
+    axes.set(xlabel=x, ylabel=y)
+    _count(axes)
     return figure, axes
+
+
+def _figure(title: str, width: float, height: float) -> Figure:
+    figure = Figure((width, height), layout="constrained")
+    figure.suptitle(title, wrap=True)
+    return figure
+
+
+def _count(axes: Axes) -> None:
+    """Let x, which counts, have whole ticks."""
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))

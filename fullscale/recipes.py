@@ -101,7 +101,7 @@ def recipe(net: str, data: DataName, placement: Where, seed: int, **settings: An
     """
     schedule = SCHEDULES[_family(net)]
     fractions = tuple(milestone / schedule.epochs for milestone in schedule.milestones)
-    own = schedule._asdict() | {"milestones": fractions}
+    own: dict[str, Any] = schedule._asdict() | {"milestones": fractions}
     given = {name: value for name, value in settings.items() if value is not None}
     return Recipe(net, data, placement, seed, **(own | given))
 

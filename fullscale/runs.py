@@ -4,9 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import nn
-
-from fullscale import recipes, record
+from fullscale import nets, recipes, record
 from fullscale.contracts import refusal
 from fullscale.data import Source
 from fullscale.files import read_json, read_tensors
@@ -27,7 +25,7 @@ class Run:
     folder: Path
     recipe: Recipe
     record: dict[str, Any]
-    net: nn.Module
+    net: nets.Net
 
     def require_same(self, source: Source) -> None:
         """Refuse other data than it was trained on.

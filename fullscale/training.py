@@ -40,7 +40,7 @@ class Epoch:
     test_error: float
 
 
-def built(recipe: Recipe, classes: int) -> nn.Module:
+def built(recipe: Recipe, classes: int) -> nets.Net:
     """Build a recipe's net with its noise, in the weights that torch's default generator draws."""
     noise = {name: getattr(recipe, name) for name in ("drop", "uout", "sigma")}
     return place(nets.build(recipe.net, classes), recipe.placement, **noise)

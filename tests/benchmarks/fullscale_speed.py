@@ -21,6 +21,7 @@ import argparse
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 from pathlib import Path
 from statistics import median
@@ -45,6 +46,7 @@ from fullscale.taps import InputTap
 from fullscale.training import Training, built
 
 IMAGES, CLASSES = 49_920, 10  # 390 batches of 128, 780 of 64
+TEST_IMAGES = 128
 FIRST_STEPS = 3  # a CUDA graph is recorded on the second
 PASS = 4  # batches
 PLAIN, EVALUATION = "plain PyTorch", "evaluation"
@@ -79,18 +81,27 @@ Program: TypeAlias = Iterator[int]
 
 @dataclass(frozen=True)
 class Data:
-    """The same images for both programs; named on the output."""
+    """The same images for both programs.
+
+    Attributes:
+        name: for the output.
+        device: to train on.
+        workers: of a DataLoader.
+    """
 
     name: str
     images: Images
+    device: torch.device
+    workers: int
 
-    def ours(self, device: torch.device) -> InMemory:
-        """Put them on the device."""
-        normalise = Normalise(cifar.MEAN, cifar.STD, device)
-        test = self.images.first(128)
-        return InMemory("cifar10", CLASSES, self.images, test, normalise=normalise, device=device, crop="pixels")
+    @cached_property
+    def ours(self) -> InMemory:
+        """As this package holds them."""
+        at, test = self.device, Images(*(part[:TEST_IMAGES] for part in self.images))
+        normalise = Normalise(cifar.MEAN, cifar.STD, at)
+        return InMemory("cifar10", CLASSES, self.images, test, normalise=normalise, device=at, crop="pixels")
 
-    def theirs(self, batch: int, device: torch.device, workers: int) -> DataLoader:
+    def loader(self, batch: int) -> DataLoader:
         """Load them as PyTorch's and torchvision's tutorials do."""
         augmented = [transforms.RandomCrop(32, padding=4), transforms.RandomHorizontalFlip()]
         prepare = transforms.Compose([*augmented, transforms.ToTensor(), transforms.Normalize(cifar.MEAN, cifar.STD)])
@@ -98,9 +109,9 @@ class Data:
             LoadedCIFAR10(self.images, prepare),
             batch,
             shuffle=True,
-            num_workers=workers,
-            pin_memory=device.type == "cuda",
-            persistent_workers=workers > 0,
+            num_workers=self.workers,
+            pin_memory=self.device.type == "cuda",
+            persistent_workers=self.workers > 0,
         )
 
 
@@ -113,19 +124,24 @@ class LoadedCIFAR10(datasets.CIFAR10):
         self.transform, self.target_transform = transform, None
 
 
-def data_under(root: Path) -> Data:
-    """Read CIFAR-10 if it is there, or else draw random bytes."""
+def images_under(root: Path) -> tuple[str, Images]:
+    """Read CIFAR-10 if it is there, or else draw random bytes; say which."""
     if (root / cifar.CIFAR10.folder).is_dir():
         train, _ = cifar.read(cifar.CIFAR10, root)
-        return Data("images of CIFAR-10", train.first(IMAGES))
-    draw = torch.Generator().manual_seed(0)
-    pixels = torch.randint(256, (IMAGES, 3, 32, 32), dtype=torch.uint8, generator=draw)
-    return Data("images of random bytes", Images(pixels, torch.arange(IMAGES) % CLASSES))
+        return "images of CIFAR-10", train.first(IMAGES)
+    pixels = torch.randint(256, (IMAGES, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    return "images of random bytes", Images(pixels, torch.arange(IMAGES) % CLASSES)
 
 
 def run_of(net: str, **settings: Any) -> Recipe:
     """Make a recipe that does not end while it is timed."""
     return recipe(net, "cifar10", "b", 0, drop=0.5, epochs=10_000, **settings)
+
+
+def drawn(run: Recipe) -> nn.Module:
+    """Build the net in the weights that `Training` starts from."""
+    torch.manual_seed(run.seed)
+    return built(run, CLASSES)
 
 
 def plain(net: nn.Module, run: Recipe, batches: Iterable[Batch], device: torch.device) -> Program:
@@ -224,42 +240,38 @@ def ladder(kind: str, modes: Sequence[Compile]) -> dict[str, dict[str, Any]]:
     return steps | {f"+ compile {mode}": uncompiled | {"compile": mode} for mode in modes if mode != "off"}
 
 
-def training(race: Race, data: Data, nets: Sequence[str], modes: Sequence[Compile], workers: int) -> None:
+def training(race: Race, data: Data, nets: Sequence[str], modes: Sequence[Compile]) -> None:
     """Print part 1."""
-    print(f"1. images a second in training: {device_name(race.device)}; {IMAGES:,} {data.name}, {workers} workers;")
+    print(
+        f"1. images a second in training: {device_name(race.device)}; {IMAGES:,} {data.name}, {data.workers} workers;"
+    )
     print(f"   and over {PLAIN}'s (least to most of {race.rounds} rounds); wanted")
-    source, steps = data.ours(race.device), ladder(race.device.type, modes)
+    steps = ladder(race.device.type, modes)
+    judged = [name for name in steps if "compile" in name] or list(steps)[-1:]
     for net in nets:
         if modes:
             torch.compiler.reset()  # it gives up on code that it has compiled for many nets
-        rates = race.run(trainers(race.device, data, source, net, steps, workers))
+        rates = race.run(trainers(data, net, steps))
         print(f"   {net}, batches of {run_of(net).batch}")
         wanted = told(WANTED[race.device.type].get(net))
-        judged = [name for name in steps if "compile" in name] or list(steps)[-1:]
         for name, own in rates.items():
             gain = [ours / plain for ours, plain in zip(own, rates[PLAIN], strict=True)]
             print(row(own, gain if name in steps else [], wanted if name in judged else "", name))
 
 
-def trainers(  # noqa: PLR0913 (what the programs share, and what they do not)
-    device: torch.device, data: Data, source: InMemory, net: str, steps: Mapping[str, dict[str, Any]], workers: int
-) -> dict[str, Program]:
+def trainers(data: Data, net: str, steps: Mapping[str, dict[str, Any]]) -> dict[str, Program]:
     """Make the programs that train a net."""
-    run = run_of(net)
-    torch.manual_seed(run.seed)
-    loader = data.theirs(run.batch, device, workers)
-    programs = {PLAIN: plain(built(run, CLASSES), run, loader, device)}
-    team = Team(device)
-    return programs | {name: ours(Training(run_of(net, **own), source, team)) for name, own in steps.items()}
+    run, team = run_of(net), Team(data.device)
+    programs = {PLAIN: plain(drawn(run), run, data.loader(run.batch), data.device)}
+    return programs | {name: ours(Training(run_of(net, **own), data.ours, team)) for name, own in steps.items()}
 
 
 def measuring(race: Race, data: Data, nets: Sequence[str]) -> None:
     """Print part 2."""
     print(f"2. images a second in passes of {PASS} batches, and an {EVALUATION} pass's over them; wanted")
-    source = data.ours(race.device)
     for name in nets:
         run = run_of(name)
-        net, batches = built(run, CLASSES), list(islice(source.train_batches(run.batch, run.seed, 0), PASS))
+        net, batches = drawn(run), list(islice(data.ours.train_batches(run.batch, run.seed, 0), PASS))
         programs = {EVALUATION: evaluation, "test side of measure": test_side, "measure": both_sides}
         rates = race.run({program: of(net, batches) for program, of in programs.items()})
         print(f"   {name}, batches of {run.batch}")
@@ -312,8 +324,9 @@ def parsed(arguments: Sequence[str] | None) -> argparse.Namespace:
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run both parts."""
     given = parsed(arguments)
-    race, data = Race(given.device, given.rounds, given.seconds), data_under(given.root)
-    training(race, data, given.nets, given.compile, given.workers)
+    race = Race(given.device, given.rounds, given.seconds)
+    data = Data(*images_under(given.root), given.device, given.workers)
+    training(race, data, given.nets, given.compile)
     if given.device.type == "cpu":
         measuring(race, data, given.nets)
 
