@@ -9,7 +9,7 @@ its last batches alone, with a noise that no longer pass lowers, and here nothin
 import contextlib
 import copy
 from collections.abc import Callable, Iterable
-from typing import Any, NoReturn, TypeAlias, TypeVar
+from typing import Any, Literal, NoReturn, TypeAlias, TypeVar
 
 from torch import Tensor, nn
 
@@ -21,11 +21,12 @@ from fullscale.statistics import ChannelStatistics, Statistics
 from fullscale.taps import InputTap
 
 Net = TypeVar("Net", bound=nn.Module)
+Reading: TypeAlias = Literal["batch", "layerwise", "at-once"]
 Pass: TypeAlias = Callable[[], Iterable[Batch]]
 """Starts a pass over the same images."""
 
 
-def adjust(net: Net, batches: Pass, *, reading: str = "batch", progress: Progress = unheard) -> Net:
+def adjust(net: Net, batches: Pass, *, reading: Reading = "batch", progress: Progress = unheard) -> Net:
     """Return a copy of a net whose BN statistics are re-estimated without noise, all else alike.
 
     Args:
@@ -70,7 +71,11 @@ def _layerwise(subject: nn.Module, batches: Pass, counted: Counted) -> None:
         _replace(bn, own.pooled_mean, own.pooled_var)
 
 
-READINGS = {"at-once": _at_once, "batch": _by_batch, "layerwise": _layerwise}
+READINGS: dict[Reading, Callable[[nn.Module, Pass, Counted], None]] = {
+    "batch": _by_batch,
+    "layerwise": _layerwise,
+    "at-once": _at_once,
+}
 
 
 def _replace_together(subject: nn.Module, batches: Iterable[Batch]) -> None:

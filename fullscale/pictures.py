@@ -94,14 +94,12 @@ def ensemble(measured: Ensemble, title: str) -> Figure:
 @styled
 def flips(measured: responses.Responses, title: str) -> Figure:
     """Draw images that are right in train mode and wrong in test mode, with their logits in both (Fig. 5)."""
-    rows = max(1, len(measured.examples))
-    figure = _figure(title, 2 * WIDTH, 0.5 + 1.3 * rows)
-    grid = figure.subplots(rows, 2, squeeze=False, width_ratios=(1, 4))
-    if not measured.examples:
-        for axes in grid.flat:
-            axes.axis("off")
-        grid[0, 1].text(0.5, 0.5, "No image is right in train mode and wrong in test mode.", ha="center")
+    rows = len(measured.examples)
+    figure = _figure(title, 2 * WIDTH, 0.5 + 1.3 * max(rows, 1))
+    if not rows:
+        figure.text(0.5, 0.5, "No image is right in train mode and wrong in test mode.", ha="center")
         return figure
+    grid = figure.subplots(rows, 2, squeeze=False, width_ratios=(1, 4))
     for (left, right), flip in zip(grid, measured.examples, strict=True):
         _flip(left, right, flip)
     grid[0, 1].legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
@@ -140,4 +138,4 @@ def _figure(title: str, width: float, height: float) -> Figure:
 
 def _count(axes: Axes) -> None:
     """Let x, which counts, have whole ticks."""
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.xaxis.set_major_locator(MaxNLocator(steps=(1, 2, 5, 10), integer=True))

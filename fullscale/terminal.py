@@ -57,8 +57,9 @@ class Bar(Progress):
 
 
 def table(title: str, caption: str, columns: Iterable[str]) -> Table:
-    """Start a table whose columns after the first are numbers."""
-    made = Table(title=title, caption=caption)
+    """Start a table whose columns after the first are numbers. The caption stays in one line, as long as it is."""
+    below = Text(caption, "table.caption", no_wrap=True, overflow="ignore")
+    made = Table(title=title, caption=below, caption_justify="left")
     for i, column in enumerate(columns):
         made.add_column(column, justify="right" if i else "left", no_wrap=True)
     return made
@@ -69,8 +70,8 @@ def show(above: str, made: Table) -> None:
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH_OF_A_PIPE)
-    console.print(above, style="dim", highlight=False, markup=False)
-    console.print(made)
+    console.print(above, style="dim", highlight=False, markup=False, soft_wrap=True)
+    console.print(made, crop=False)
 
 
 def one_line(box: str) -> str:

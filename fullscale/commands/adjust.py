@@ -2,16 +2,13 @@
 
 import time
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
-from fullscale.adjust import READINGS, adjust
+from fullscale.adjust import READINGS, Reading, adjust
 from fullscale.batchnorms import batchnorms
 from fullscale.commands.of_run import OfRun, Opened, resumed
 from fullscale.files import write_json, write_tensors
 from fullscale.terminal import Bar, show, table
-
-Reading: TypeAlias = Literal["batch", "layerwise", "at-once"]
-
 
 @dataclass(frozen=True)
 class Adjust(OfRun):

@@ -1,6 +1,9 @@
 """The command `train`: one run, from its flags to its record."""
 
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -86,8 +89,9 @@ class Train:
             source = load(
                 self.data, self.root, processes.device, crop=self.crop, images=self.images, download=self.download
             )
-            with Narrator(planned.epochs * source.train_count, self.curves()) as narrator:
-                watcher = narrator if processes.first else Watcher()
+            images = planned.epochs * source.train_count
+            talk = Narrator(images, self.curves()) if processes.first else nullcontext(Watcher())
+            with talk as watcher:
                 record = train(
                     planned,
                     source,
@@ -119,7 +123,7 @@ class Narrator(Watcher):
 
     Args:
         images: training images of the whole run, every epoch counted.
-        curves: a folder for tensorboard.
+        curves: a folder for tensorboard, which the first epoch makes: a run that is refused or finished gets none.
 
     Raises:
         ValueError: if curves are wanted and tensorboard is not installed.
@@ -128,12 +132,7 @@ class Narrator(Watcher):
     def __init__(self, images: int, curves: Path | None) -> None:
         self._bar, self._curves = Bar(images), None
         self._images, self._last = images, "first epoch"
-        if curves is not None:
-            try:
-                from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - an extra, which few have
-            except ImportError:
-                raise refusal("tensorboard", True, "needs the extra: uv sync --extra tensorboard") from None  # noqa: FBT003
-            self._curves = SummaryWriter(str(curves))
+        self._writer = None if curves is None else partial(summary_writer(), str(curves))
 
     def __enter__(self) -> "Narrator":
         self._bar.__enter__()
@@ -157,7 +156,8 @@ class Narrator(Watcher):
         if self._bar.disable:
             learnt = f"train loss {epoch.train_loss:.3f}, train error {epoch.train_error:.2f}%"
             complain(f"{self._last}, {learnt}, {rate:,.0f} images/s, {duration(left)} left")
-        if self._curves is not None:
+        if self._writer is not None:
+            self._curves = self._curves or self._writer()
             for name in ("lr", "train_loss", "train_error", "test_loss", "test_error"):
                 self._curves.add_scalar(name, getattr(epoch, name), epoch.epoch)
 
@@ -168,6 +168,15 @@ class Narrator(Watcher):
     def _seen(self, training: Training) -> int:
         done, partial = divmod(training.step, training.steps_per_epoch)
         return done * training.source.train_count + partial * training.recipe.batch
+
+
+def summary_writer() -> Callable[..., Any]:
+    """Import tensorboard's class, an extra that few have."""
+    try:
+        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415
+    except ImportError:
+        raise refusal("tensorboard", True, "needs the extra: uv sync --extra tensorboard") from None  # noqa: FBT003
+    return SummaryWriter
 
 
 def duration(seconds: float) -> str:
