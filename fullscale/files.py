@@ -38,12 +38,16 @@ def replace(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write a JSON file. NaN and infinities, which JSON lacks, are an error.
+    """Write a JSON file.
 
     Raises:
-        ValueError: if it cannot be written.
+        ValueError: if it cannot be written, or there is a NaN or an infinity, which JSON lacks.
     """
-    replace(path, (json.dumps(value, indent=1, allow_nan=False) + "\n").encode())
+    try:
+        text = json.dumps(value, indent=1, allow_nan=False)
+    except ValueError:
+        raise refusal("out", path, "would hold a number that is not finite") from None
+    replace(path, (text + "\n").encode())
 
 
 def read_json(path: Path) -> dict[str, Any]:
