@@ -48,6 +48,7 @@ class Recipe:
         images: the first so many training images only; all where None.
         milestones: as fractions of the run, so that a shorter one keeps the shape.
         crop: whether images are padded with black pixels before normalising (the authors' code) or with zeros after.
+        channels_last: the memory format in which most machines convolve fastest; a matter of rounding only.
         precision: of the forward and backward pass; weights and BN's buffers are always float32.
 
     Raises:
@@ -70,7 +71,7 @@ class Recipe:
     images: int | None = None
     crop: Crop = "pixels"
     precision: Precision = "float32"
-    channels_last: bool = False
+    channels_last: bool = True
     compile: Compile = "off"
 
     def __post_init__(self) -> None:

@@ -65,11 +65,19 @@ def table(title: str, caption: str, columns: Iterable[str]) -> Table:
     return made
 
 
+class Page(Console):
+    """Stdout, whose reader may have seen enough: `main` says what comes of that, where rich would exit with 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Pass it on."""
+        raise BrokenPipeError
+
+
 def show(above: str, made: Table) -> None:
     """Print a dim line and a table."""
-    console = Console()
+    console = Page()
     if not console.is_terminal:
-        console = Console(width=WIDTH_OF_A_PIPE)
+        console = Page(width=WIDTH_OF_A_PIPE)
     console.print(above, style="dim", highlight=False, markup=False, soft_wrap=True)
     console.print(made, crop=False)
 

@@ -43,7 +43,8 @@ class Epoch:
 def built(recipe: Recipe, classes: int) -> nets.Net:
     """Build a recipe's net with its noise, in the weights that torch's default generator draws."""
     noise = {name: getattr(recipe, name) for name in ("drop", "uout", "sigma")}
-    return place(nets.build(recipe.net, classes), recipe.placement, **noise)
+    net = place(nets.build(recipe.net, classes), recipe.placement, **noise)
+    return net.to(memory_format=torch.channels_last) if recipe.channels_last else net
 
 
 class Training:
@@ -65,8 +66,6 @@ class Training:
         self.recipe, self.source, self.team = recipe, source, team
         torch.manual_seed(recipe.seed)
         self.net = built(recipe, source.classes).to(team.device)
-        if recipe.channels_last:
-            self.net.to(memory_format=torch.channels_last)
         if team.rank:  # the same weights, other masks
             torch.manual_seed(int(np.random.SeedSequence((recipe.seed, team.rank)).generate_state(1)[0]))
         self._compiled = _compiled(self.net, recipe)

@@ -10,6 +10,7 @@ from fullscale.commands.of_run import OfRun, Opened, resumed
 from fullscale.files import write_json, write_tensors
 from fullscale.terminal import Bar, show, table
 
+
 @dataclass(frozen=True)
 class Adjust(OfRun):
     """Re-estimate BN's statistics with the noise off (Table 3's "-A"), in the three ways it can be read, and test.

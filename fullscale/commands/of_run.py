@@ -61,7 +61,7 @@ class Opened:
         """Say how many of so many images a pass sees."""
         return images if self.batches is None else min(images, self.batches * self.run.recipe.batch)
 
-    def score(self, net: nn.Module) -> dict[str, float | None]:
+    def score(self, net: nn.Module) -> dict[str, Any]:
         """Test a net in float32: error in percent and mean loss, None where they are not finite."""
         with faithful(net):
             own = evaluate(net, self.test())

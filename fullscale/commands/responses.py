@@ -7,7 +7,7 @@ from typing import Any
 from fullscale.commands.of_run import OfRun
 from fullscale.files import write_json
 from fullscale.responses import MODES, Flip, Responses, respond
-from fullscale.terminal import Bar, show, table
+from fullscale.terminal import Bar, Flag, show, table
 
 
 @dataclass(frozen=True)
@@ -20,7 +20,7 @@ class Respond(OfRun):
 
     keep: int = 8
     """draw so many: those whose class loses most probability"""
-    augmented: bool = False
+    augmented: Flag = False
     """the images cropped and flipped at random as in training, instead of as they are"""
 
     def __call__(self) -> int:

@@ -65,8 +65,8 @@ class Train:
     """pad with black pixels before normalising, as the authors' code does, or with zeros after: normalised"""
     precision: Precision = "float32"
     """bf16: autocast; weights and BN's buffers stay float32"""
-    channels_last: Flag = False
-    """the memory format that convolutions prefer on most machines"""
+    channels_last: Flag = True
+    """the memory format in which most machines convolve fastest"""
     compile: Compile = "off"
     """a mode of torch.compile; reduce-overhead records CUDA graphs"""
     device: str | None = None
@@ -152,10 +152,9 @@ class Narrator(Watcher):
     def epoch(self, training: Training, epoch: Epoch, rate: float) -> None:
         """Tell what an epoch came to."""
         self._last = f"epoch {epoch.epoch}/{training.recipe.epochs}: test error {epoch.test_error:.2f}%"
-        left = (self._images - self._seen(training)) / rate
         if self._bar.disable:
             learnt = f"train loss {epoch.train_loss:.3f}, train error {epoch.train_error:.2f}%"
-            complain(f"{self._last}, {learnt}, {rate:,.0f} images/s, {duration(left)} left")
+            complain(", ".join([self._last, learnt, *self._pace(training, rate)]))
         if self._writer is not None:
             self._curves = self._curves or self._writer()
             for name in ("lr", "train_loss", "train_error", "test_loss", "test_error"):
@@ -164,6 +163,12 @@ class Narrator(Watcher):
     def complain(self, message: str) -> None:
         """Print one line."""
         complain(message)
+
+    def _pace(self, training: Training, rate: float) -> list[str]:
+        if not rate:  # resumed after an epoch's last step
+            return []
+        left = (self._images - self._seen(training)) / rate
+        return [f"{rate:,.0f} images/s", f"{duration(left)} left"]
 
     def _seen(self, training: Training) -> int:
         done, partial = divmod(training.step, training.steps_per_epoch)

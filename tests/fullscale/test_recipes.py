@@ -65,7 +65,7 @@ def test_every_field_changes_the_hash() -> None:
         "images": 9,
         "crop": "normalised",
         "precision": "bf16",
-        "channels_last": True,
+        "channels_last": False,
         "compile": "default",
     }
     assert others.keys() == {field.name for field in dataclasses.fields(Recipe)}

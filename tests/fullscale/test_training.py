@@ -65,7 +65,7 @@ def test_the_rate_falls_by_the_schedule(source: Source) -> None:
 
 @pytest.mark.parametrize(
     ("changes", "stops"),
-    [({}, (1, 4, 5, 6, 10)), ({"placement": "a", "channels_last": True}, (4, 8)), ({"precision": "bf16"}, (3,))],
+    [({}, (1, 4, 5, 6, 10)), ({"placement": "a", "channels_last": False}, (4, 8)), ({"precision": "bf16"}, (3,))],
 )
 def test_a_run_resumed_after_any_step_ends_in_the_same_bits(source: Source, changes: dict, stops: tuple[int]) -> None:
     run = made(**changes)
