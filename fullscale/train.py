@@ -10,13 +10,14 @@ DIR/record.json                     written last: a folder that has it holds a f
 import contextlib
 import dataclasses
 import json
+import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from fullscale import checkpoint, record
-from fullscale.contracts import finite, refusal
+from fullscale.contracts import refusal
 from fullscale.data import Source
 from fullscale.files import folder, read_json, replace, sole_writer, write_json, write_tensors
 from fullscale.interrupts import noted
@@ -109,13 +110,15 @@ def train(  # noqa: PLR0913 (what is run, where, and how)
         Stopped: after SIGINT or SIGTERM, with a checkpoint written.
         Diverged: if the loss or a weight is no finite number; the last checkpoint stays.
     """
-    finite("save_every", save_every, above=-1)
+    if not 0 <= save_every < math.inf:
+        raise refusal("save_every", save_every, "must be finite and >= 0")
+    training = Training(recipe, source, team)
     with sole_writer(folder(out)) if team.first else contextlib.nullcontext():
         if team.first:
             _claim(recipe, out, resume=resume)
         if resume and (out / RECORD).exists():
             return read_json(out / RECORD)
-        session = _Session(Training(recipe, source, team), out, save_every, watcher or Watcher())
+        session = _Session(training, out, save_every, watcher or Watcher())
         if resume:
             session.take_up()
         session.work()

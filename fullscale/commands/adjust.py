@@ -1,6 +1,7 @@
 """The command `adjust`: Table 3's "-A" of one run."""
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +29,8 @@ class Adjust(OfRun):
         with self.opened() as opened:
             kept = resumed(path, self.settings(opened) | {"before": None, "readings": {}})
             kept["before"] = kept["before"] or opened.score(opened.net)
-            for reading in [self.reading] if self.reading else READINGS:
+            wanted: Iterable[Reading] = READINGS if self.reading is None else [self.reading]
+            for reading in wanted:
                 if reading not in kept["readings"]:
                     kept["readings"][reading] = self.adjusted(opened, reading)
                     write_json(path, kept)

@@ -1,11 +1,13 @@
 """Re-estimated BN statistics, in the three readings of Table 3's "-A"."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor, nn
 from torch.optim.swa_utils import update_bn
 
-from fullscale.adjust import READINGS, adjust
+from fullscale.adjust import READINGS, Reading, adjust
 from fullscale.measure import measure
 
 N, BATCHES = 32, 4
@@ -52,8 +54,11 @@ def statistics(net: nn.Module) -> Tensor:
     return torch.cat([value.double() for name, value in net.state_dict().items() if "running" in name])
 
 
+UNKNOWN: Any = "swa"
+
+
 @pytest.mark.parametrize("reading", READINGS)
-def test_a_bn_behind_a_noise_then_puts_out_variance_one(reading: str):
+def test_a_bn_behind_a_noise_then_puts_out_variance_one(reading: Reading):
     net = nn.Sequential(nn.Dropout(0.5), bn())
     after = outputs(adjust(net, drawn, reading=reading)).double()
     torch.testing.assert_close(after.var(0), torch.ones(6, dtype=torch.float64), rtol=1e-6, atol=0)
@@ -162,18 +167,18 @@ def test_layer_by_layer_leaves_each_pass_at_its_bn():
 
 
 @pytest.mark.parametrize(("reading", "passes"), [("at-once", 1), ("batch", 1), ("layerwise", 4)])
-def test_progress_counts_over_all_passes(reading: str, passes: int):
+def test_progress_counts_over_all_passes(reading: Reading, passes: int):
     told: list[int] = []
     adjust(deep(), drawn, reading=reading, progress=told.append)
     assert told == [N * (k + 1) for k in range(BATCHES * passes)]
 
 
 @pytest.mark.parametrize("reading", READINGS)
-def test_no_images_are_refused(reading: str):
+def test_no_images_are_refused(reading: Reading):
     with pytest.raises(ValueError, match=r"^batches = 0: there must be at least one$"):
         adjust(deep(), list, reading=reading)
 
 
 def test_an_unknown_reading_is_refused():
     with pytest.raises(ValueError, match=r"^reading = swa: must be one of at-once, batch, layerwise$"):
-        adjust(deep(), drawn, reading="swa")
+        adjust(deep(), drawn, reading=UNKNOWN)

@@ -180,13 +180,14 @@ BAD = {
     "device": ([*SMALL, "--device", "cuda:9"], "device = cuda:9: is not on this machine"),
     "threads 0": ([*SMALL, "--threads", "0"], "threads = 0: must be a whole number >= 1"),
     "threads 9999": ([*SMALL, "--threads", "9999"], "threads = 9999: must be <= 1024"),
-    "save-every -2": ([*SMALL, "--save-every", "-2"], "save_every = -2.0: must be a finite number"),
-    "save-every nan": ([*SMALL, "--save-every", "nan"], "save_every = nan: must be a finite number"),
+    "save-every -2": ([*SMALL, "--save-every", "-2"], "save_every = -2.0: must be finite and >= 0"),
+    "save-every nan": ([*SMALL, "--save-every", "nan"], "save_every = nan: must be finite and >= 0"),
     "no data": ([*SMALL, "--data", "cifar10", "--root", "nowhere"], "root = nowhere: has no cifar-10-batches-bin"),
     "no run": (["measure", "nowhere"], "dir = nowhere: holds no finished run: there is no record.json"),
 }
 UNFIT = {
     "drop 1": (["--drop", "1", *A], "drop = 1.0: must lie in 0 <= drop < 1"),
+    "drop nan": (["--drop", "nan", *A], "drop = nan: must lie in 0 <= drop < 1"),
     "drop -0.1": (["--drop", "-0.1", *A], "drop = -0.1: must lie in 0 <= drop < 1"),
     "uout 2": (["--uout", "2", *A], "uout = 2.0: must lie in 0 <= uout <= 1"),
     "sigma -1": (["--sigma", "-1", *A], "sigma = -1.0: must be finite and >= 0"),
@@ -211,6 +212,7 @@ def test_bad_input_is_told_in_one_line_and_leaves_nothing(
 def test_what_does_not_fit_together_is_told_in_one_line(flags: list[str], told: str, tmp_path: Path, capsys) -> None:
     assert main([*SMALL, "--out", str(tmp_path / "run"), *flags]) == 2
     one_line(capsys.readouterr(), told)
+    assert names(tmp_path) == set()
 
 
 def one_line(shown: tuple[str, str], told: str) -> None:

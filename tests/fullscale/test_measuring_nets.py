@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from fullscale.adjust import READINGS, adjust
+from fullscale.adjust import READINGS, Reading, adjust
 from fullscale.angles import angles
 from fullscale.batchnorms import batchnorms
 from fullscale.measure import measure
@@ -39,7 +39,7 @@ def test_every_bn_and_every_convolution_of_every_net_has_its_row(name: str, wher
 
 
 @pytest.mark.parametrize("reading", READINGS)
-def test_nets_can_be_adjusted_and_layer_by_layer_leaves_no_shift(reading: str):
+def test_nets_can_be_adjusted_and_layer_by_layer_leaves_no_shift(reading: Reading):
     for name in ("preresnet-8", "densenet-bc-10-4"):
         rows = measure(adjust(made(name, "a", 0.5), drawn, reading=reading), drawn(), seed=0).rows
         settled = all(row.real_var_pooled == pytest.approx(row.moving_var, rel=1e-4) for row in rows)

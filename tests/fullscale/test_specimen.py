@@ -1,6 +1,7 @@
 """The copy that experiments run on, and that no experiment leaves a trace."""
 
 import copy
+from functools import partial
 from typing import Any
 
 import pytest
@@ -46,7 +47,7 @@ EXPERIMENTS = {
     "measure": lambda net: measure(net, drawn(), seed=0),
     "ensemble": lambda net: ensemble(net, drawn, samples=2, seeds=[0, 1]),
     "respond": lambda net: respond(net, drawn(), seed=0),
-    **{name: lambda net, reading=name: adjust(net, drawn, reading=reading) for name in READINGS},
+    **{name: partial(adjust, batches=drawn, reading=name) for name in READINGS},
 }
 
 
