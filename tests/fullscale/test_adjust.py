@@ -180,5 +180,5 @@ def test_no_images_are_refused(reading: Reading):
 
 
 def test_an_unknown_reading_is_refused():
-    with pytest.raises(ValueError, match=r"^reading = swa: must be one of at-once, batch, layerwise$"):
+    with pytest.raises(ValueError, match=r"^reading = swa: must be one of batch, layerwise, at-once$"):
         adjust(deep(), drawn, reading=UNKNOWN)
