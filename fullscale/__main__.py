@@ -36,17 +36,22 @@ def main(arguments: list[str] | None = None) -> int:
         return complain(str(stop) or "interrupted", BY_SIGNAL + getattr(stop, "signal", signal.SIGINT))
     except Diverged as finding:
         return complain(str(finding), FAILED)
-    except (OSError, MemoryError, torch.OutOfMemoryError, ValueError) as error:
-        return complain(in_a_line(error), BAD_INPUT)
+    except Exception as error:
+        message = in_a_line(error)
+        if message is None:
+            raise
+        return complain(message, BAD_INPUT)
 
 
-def in_a_line(error: Exception) -> str:
-    """Say what was wrong with what was asked for."""
-    if not isinstance(error, OSError):
-        return str(error) if isinstance(error, ValueError) else "too large for the memory of this machine"
-    if error.filename is None:  # else it is not about stdout
-        silence_stdout()
-    return f"{error.filename or 'stdout'}: {error.strerror}"
+def in_a_line(error: Exception) -> str | None:
+    """Say what was wrong with what was asked for; None if it was not that."""
+    if isinstance(error, OSError):
+        if error.filename is None:  # else it is not about stdout
+            silence_stdout()
+        return f"{error.filename or 'stdout'}: {error.strerror}"
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+        return "too large for the memory of this machine"
+    return str(error) if isinstance(error, ValueError) else None
 
 
 def flushed(arguments: list[str] | None) -> int:

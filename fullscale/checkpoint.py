@@ -4,6 +4,7 @@ A checkpoint's name ends in the checksum of its content, so that one rename make
 one gives itself away.
 """
 
+import contextlib
 import io
 import pickle
 from collections.abc import Callable
@@ -38,30 +39,43 @@ def save(directory: Path, step: int, state: dict[str, Any]) -> Path:
 def latest(directory: Path, complain: Callable[[str], None]) -> dict[str, Any] | None:
     """Return the newest state that is whole, on the CPU; None where there is no checkpoint.
 
-    Damaged ones are told to `complain` in one line each, and set aside under another name.
+    Damaged ones before it are told to `complain` in one line each, and set aside under another name.
 
     Raises:
-        ValueError: if there are checkpoints, but none is whole.
+        ValueError: if there are checkpoints, but none is whole; they stay as they are.
     """
-    paths = _newest_first(directory)
-    for path in paths:
+    damaged: dict[Path, ValueError] = {}
+    for path in _newest_first(directory):
         try:
-            return _load(path)
+            state = _load(path)
         except ValueError as error:
-            complain(f"{path}: {error}; the one before it is used")
-            path.rename(path.with_suffix(".damaged"))
-    if paths:
+            damaged[path] = error
+        else:
+            _set_aside(damaged, complain)
+            return state
+    if damaged:
         raise refusal("checkpoints", directory, "none is whole; start again in another folder")
     return None
 
 
+def _set_aside(damaged: dict[Path, ValueError], complain: Callable[[str], None]) -> None:
+    for path, error in damaged.items():
+        complain(f"{path}: {error}; the one before it is used")
+        with contextlib.suppress(OSError):
+            path.rename(path.with_suffix(".damaged"))
+
+
 def _newest_first(directory: Path) -> list[Path]:
-    return sorted(directory.glob("step-*.pt"), reverse=True)
+    """Order by step; of one step there may be two, before and after its epoch was finished."""
+    return sorted(directory.glob("step-*.pt"), key=lambda path: (path.name[:14], path.stat().st_mtime_ns), reverse=True)
 
 
 def _load(path: Path) -> dict[str, Any]:
     """Read one checkpoint; no code that might stand in it is run."""
-    content = path.read_bytes()
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror}") from error
     if not path.stem.endswith(sha256(content).hexdigest()[:16]):
         raise ValueError("is damaged: its content does not match the checksum in its name")
     try:

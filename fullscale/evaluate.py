@@ -1,5 +1,6 @@
 """Error and loss of a net in test mode."""
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -24,6 +25,11 @@ class Score:
     error: float
     loss: float
     n: int
+
+    @property
+    def finite_loss(self) -> float | None:
+        """The loss, None where JSON has no number for it."""
+        return self.loss if math.isfinite(self.loss) else None
 
 
 @torch.no_grad()

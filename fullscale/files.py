@@ -31,10 +31,22 @@ def replace(path: Path, content: bytes) -> None:
             file.flush()
             os.fsync(file.fileno())
         unfinished.replace(path)
+        _settle(path.parent)
     except OSError as error:
         with contextlib.suppress(OSError):
             unfinished.unlink()
         raise refusal("out", path, f"cannot be written: {error.strerror}") from error
+
+
+def _settle(directory: Path) -> None:
+    """Wait until the disk has the names in a folder, too."""
+    if sys.platform == "win32":
+        return  # a folder cannot be opened there
+    descriptor = os.open(directory, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def write_json(path: Path, value: Any) -> None:

@@ -2,9 +2,9 @@
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, distributed, nn
@@ -12,6 +12,8 @@ from torch.nn.parallel import DistributedDataParallel
 
 from fullscale.contracts import refusal
 from fullscale.data import Share
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,12 @@ class Team:
         distributed.all_gather_object(of_all, value)
         return of_all
 
+    def first_alone(self, make: Callable[[], Made]) -> Made:
+        """Call `make` in the first process, and when it is done in the others."""
+        made = make() if self.first else None
+        self.gathered(None)
+        return make() if made is None else made
+
     def parallel(self, net: nn.Module) -> nn.Module:
         """Wrap a net so that the processes' gradients are averaged."""
         if self.world == 1:
@@ -86,12 +94,14 @@ def team(device: str | None) -> Iterator[Team]:
         ValueError: if the device is not there.
     """
     chosen = device_named(device)
+    if chosen.type == "cuda":
+        torch.backends.cudnn.benchmark = True  # batches have the same shape all the time
     world = int(os.environ.get("WORLD_SIZE", "1"))
     if world == 1:
         yield Team(chosen)
         return
     if chosen.type == "cuda":
-        chosen = device_named(f"cuda:{os.environ['LOCAL_RANK']}")
+        chosen = device_named(f"cuda:{os.environ.get('LOCAL_RANK', '0')}")
         torch.cuda.set_device(chosen)
     distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
     try:
@@ -110,9 +120,10 @@ def device_named(name: str | None) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError):  # torch built without CUDA asserts
-        raise refusal("device", name, "is not on this machine; cpu, cuda or cuda:N") from None
+    except RuntimeError:
+        raise refusal("device", name, "must be cpu, cuda or cuda:N") from None
     if device.type not in ("cpu", "cuda"):
         raise refusal("device", name, "must be cpu, cuda or cuda:N")
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise refusal("device", name, f"is not on this machine, which has {torch.cuda.device_count()} GPUs")
     return device

@@ -8,6 +8,8 @@ import math
 import torch
 from torch import Tensor, nn
 
+from fullscale.contracts import refusal
+
 
 class Multiplicative(nn.Module):
     """x + x r in training, with an r of mean zero for every element; x in test.
@@ -45,7 +47,7 @@ class Uout(Multiplicative):
     def __init__(self, beta: float, generator: torch.Generator | None = None) -> None:
         super().__init__(generator)
         if not 0 <= beta <= 1:
-            raise ValueError(f"beta = {beta}: must lie in 0 <= beta <= 1")
+            raise refusal("beta", beta, "must lie in 0 <= beta <= 1")
         self.beta = beta
 
     def draw(self, x: Tensor) -> Tensor:
@@ -71,7 +73,7 @@ class GaussianDropout(Multiplicative):
     def __init__(self, sigma: float, generator: torch.Generator | None = None) -> None:
         super().__init__(generator)
         if not 0 <= sigma < math.inf:
-            raise ValueError(f"sigma = {sigma}: must be finite and >= 0")
+            raise refusal("sigma", sigma, "must be finite and >= 0")
         self.sigma = sigma
 
     def draw(self, x: Tensor) -> Tensor:

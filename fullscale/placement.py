@@ -5,7 +5,7 @@ from typing import Literal, TypeAlias, TypeVar, get_args
 
 from torch import nn
 
-from fullscale.contracts import refusal
+from fullscale.contracts import Refusal, refusal
 from fullscale.nets.parts import Block, Net
 from fullscale.noise import GaussianDropout, Uout
 
@@ -74,5 +74,5 @@ def _dropout(drop: float) -> nn.Dropout:
 def _uout(beta: float) -> Uout:
     try:
         return Uout(beta)
-    except ValueError as refused:
-        raise ValueError(str(refused).replace("beta", "uout")) from None
+    except Refusal as refused:
+        raise refusal("uout", refused.value, refused.rule.replace("beta", "uout")) from None

@@ -12,6 +12,8 @@ import numpy as np
 import torch
 import torchvision
 
+from fullscale.contracts import refusal
+from fullscale.files import read_json
 from fullscale.launch import Team
 
 SCHEMA = 1
@@ -30,11 +32,29 @@ def code() -> dict[str, Any]:
 
 
 def _commit() -> str | None:
-    command = ["git", "-C", str(HERE), "rev-parse", "HEAD"]
+    """Return the commit of this project's checkout; an installed copy may lie in somebody else's."""
+    command = ["git", "-C", str(HERE), "rev-parse", "--show-toplevel", "HEAD"]
     try:
-        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()  # noqa: S603
+        told = subprocess.run(command, capture_output=True, text=True, check=True).stdout  # noqa: S603
     except (OSError, subprocess.CalledProcessError):
         return None
+    top, commit = told.splitlines()
+    return commit if Path(top) == HERE.parent.resolve() else None
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Read the record of a finished run.
+
+    Raises:
+        ValueError: if it cannot be read, is of another schema, or lacks what every record has.
+    """
+    there = read_json(path)
+    if there.get("schema") != SCHEMA:
+        raise refusal("schema", there.get("schema"), f"{path} is of another version; {SCHEMA} is read")
+    missing = {"recipe", "data", "hardware", "weights_sha256", "final", "epochs"} - there.keys()
+    if missing:
+        raise refusal("file", path, f"is no record of a run: it lacks {', '.join(sorted(missing))}")
+    return there
 
 
 def software() -> dict[str, str | None]:

@@ -7,7 +7,7 @@ from typing import Any
 from fullscale import nets, recipes, record
 from fullscale.contracts import refusal
 from fullscale.data import Source
-from fullscale.files import read_json, read_tensors
+from fullscale.files import read_tensors
 from fullscale.recipes import Recipe
 from fullscale.train import RECORD, WEIGHTS
 from fullscale.training import built
@@ -46,9 +46,7 @@ def open_run(directory: Path) -> Run:
     path = directory / RECORD
     if not path.exists():
         raise refusal("dir", directory, f"holds no finished run: there is no {RECORD}; `train --resume` finishes one")
-    read = read_json(path)
-    if read.get("schema") != record.SCHEMA:
-        raise refusal("schema", read.get("schema"), f"{path} is of another version; {record.SCHEMA} is read")
+    read = record.read(path)
     try:
         recipe, classes, digest = recipes.read(read["recipe"]), read["data"]["classes"], read["weights_sha256"]
     except (KeyError, TypeError) as error:

@@ -61,26 +61,30 @@ class Watcher:
 
 @dataclass
 class Clock:
-    """Seconds of training so far, earlier sessions included, and images of this session."""
+    """Seconds of a run, over all sittings.
+
+    Attributes:
+        before: of earlier sittings.
+        skipped: training images of earlier sittings.
+    """
 
     before: float = 0.0
-    images: int = 0
+    skipped: int = 0
     started: float = dataclasses.field(default_factory=time.perf_counter)
 
     @property
     def here(self) -> float:
-        """Seconds of this session."""
+        """Seconds of this sitting."""
         return time.perf_counter() - self.started
 
     @property
     def total(self) -> float:
-        """Seconds of all sessions."""
+        """Seconds of all sittings."""
         return self.before + self.here
 
-    @property
-    def rate(self) -> float:
-        """Training images a second in this session, evaluation and checkpoints included."""
-        return self.images / self.here
+    def rate(self, images: int) -> float:
+        """Return training images a second in this sitting, tests and checkpoints included, after so many in all."""
+        return (images - self.skipped) / self.here
 
 
 def train(  # noqa: PLR0913 (what is run, where, and how)
@@ -117,7 +121,7 @@ def train(  # noqa: PLR0913 (what is run, where, and how)
         if team.first:
             _claim(recipe, out, resume=resume)
         if resume and (out / RECORD).exists():
-            return read_json(out / RECORD)
+            return record.read(out / RECORD)
         session = _Session(training, out, save_every, watcher or Watcher())
         if resume:
             session.take_up()
@@ -145,18 +149,18 @@ class _Session:
     def __init__(self, training: Training, out: Path, save_every: float, watcher: Watcher) -> None:
         self.training, self.out, self.watcher = training, out, watcher
         self.save_every, self.saved = save_every, time.perf_counter()
-        self.clock = Clock()
+        self.clock, self.rows = Clock(), list[dict[str, Any]]()
 
     def take_up(self) -> None:
         """Go on from the last checkpoint, if there is one. The first process sets damaged ones aside for all."""
         team, checkpoints = self.training.team, self.out / CHECKPOINTS
-        state = checkpoint.latest(checkpoints, self.watcher.complain) if team.first else None
-        team.gathered(None)  # the others wait
-        if not team.first:
-            state = checkpoint.latest(checkpoints, self.watcher.complain)
+        state = team.first_alone(lambda: checkpoint.latest(checkpoints, self.watcher.complain))
         if state is not None:
             self.training.load(state)
-            self.clock.before = state["seconds"]
+            self.rows, self.clock.before = state["rows"], state["seconds"]
+        if len(set(team.gathered(self.training.step))) > 1:
+            raise refusal("out", self.out, "must be on a disk that all processes share: they read other checkpoints")
+        self.clock.skipped = self.training.images
 
     def work(self) -> None:
         """Do the steps that are left."""
@@ -164,17 +168,24 @@ class _Session:
         with noted() as request:
             for epoch in training:
                 if epoch is None:
-                    self.clock.images += training.recipe.batch
                     self.watcher.step(training)
                 else:
-                    self.log()
-                    self.watcher.epoch(training, epoch, self.clock.rate)
-                stop = training.team.largest(request.signal)
-                if training.team.largest(stop or self.due()):
+                    self.finish(epoch)
+                # One question to all processes: whether to stop, by which signal, and whether to save.
+                stop, due = divmod(training.team.largest(2 * request.signal + self.due()), 2)
+                if stop or due:
                     self.save()
                 if stop:
                     told = f"stopped at step {training.step} of {training.steps}; --resume goes on from there"
                     raise Stopped(told, stop)
+
+    def finish(self, epoch: Epoch) -> None:
+        """Log an epoch, and tell of it."""
+        rate = self.clock.rate(self.training.images)
+        self.rows.append(dataclasses.asdict(epoch) | {"images_per_second": rate, "seconds": self.clock.total})
+        if self.training.team.first:
+            replace(self.out / LOG, "".join(json.dumps(row) + "\n" for row in self.rows).encode())
+        self.watcher.epoch(self.training, epoch, rate)
 
     def due(self) -> bool:
         """Whether it is time for a checkpoint."""
@@ -184,16 +195,10 @@ class _Session:
     def save(self) -> None:
         """Write a checkpoint."""
         self.training.require_finite()
-        state = self.training.state() | {"seconds": self.clock.total}
+        state = self.training.state() | {"rows": self.rows, "seconds": self.clock.total}
         if self.training.team.first:
             checkpoint.save(self.out / CHECKPOINTS, self.training.step, state)
         self.saved = time.perf_counter()
-
-    def log(self) -> None:
-        """Write a row for every epoch that is done."""
-        if self.training.team.first:
-            rows = (json.dumps(dataclasses.asdict(epoch)) + "\n" for epoch in self.training.epochs)
-            replace(self.out / LOG, "".join(rows).encode())
 
     def concluded(self) -> dict[str, Any]:
         """Write the final weights, and the record that vouches for them."""
@@ -212,7 +217,7 @@ class _Session:
             "weights_sha256": write_tensors(self.out / WEIGHTS, training.net.state_dict()),
             "seconds": self.clock.total,
             "final": {"test_error": last.test_error, "test_loss": last.test_loss, "train_error": last.train_error},
-            "epochs": [dataclasses.asdict(epoch) for epoch in training.epochs],
+            "epochs": self.rows,
         }
         write_json(self.out / RECORD, written)
         return written

@@ -29,14 +29,15 @@ class Epoch:
 
     Attributes:
         train_error: percent, in training mode, of the weights as they changed.
-        test_error: percent, of the weights at its end.
+        test_loss: None where it is no finite number.
+        test_error: percent, of the weights at its end, in the precision of the recipe.
     """
 
     epoch: int
     lr: float
     train_loss: float
     train_error: float
-    test_loss: float
+    test_loss: float | None
     test_error: float
 
 
@@ -113,30 +114,36 @@ class Training:
         # Processes' gradients are averaged; the last batch may be shared unequally.
         (losses * self.team.world / self._images_of_step()).backward()
         self._optimizer.step()
-        errors = (logits.argmax(1) != labels).sum()
-        self._sums += torch.stack([losses.detach().double(), errors.double(), errors.new_tensor(len(labels)).double()])
+        losses = losses.detach().double()
+        errors = (logits.argmax(1) != labels).sum().double()
+        self._sums += torch.stack([losses, errors, torch.full_like(losses, len(labels))])
         self.step += 1
 
     def _images_of_step(self) -> int:
         seen = self.step % self.steps_per_epoch * self.recipe.batch
         return min(self.recipe.batch, self.source.train_count - seen)
 
+    @property
+    def images(self) -> int:
+        """Training images so far, over all epochs and processes."""
+        epochs, steps = divmod(self.step, self.steps_per_epoch)
+        return epochs * self.source.train_count + steps * self.recipe.batch
+
     def _autocast(self) -> AbstractContextManager[object]:
         return torch.autocast(self.team.device.type, torch.bfloat16, enabled=self.recipe.precision == "bf16")
 
     def _finish_epoch(self) -> Epoch:
         self.require_finite()
-        loss, error = self.so_far()
+        loss, error = _means(self.team.summed(self._sums))
         score = self.score()
         lr = self.recipe.rate(self.step - 1, self.steps)
-        self.epochs.append(Epoch(len(self.epochs) + 1, lr, loss, error, score.loss, score.error))
+        self.epochs.append(Epoch(len(self.epochs) + 1, lr, loss, error, score.finite_loss, score.error))
         self._sums.zero_()
         return self.epochs[-1]
 
     def so_far(self) -> tuple[float, float]:
-        """Return the mean loss and the error in percent over this epoch's images so far; NaN before the first."""
-        loss, errors, images = self.team.summed(self._sums).tolist()
-        return (loss / images, 100 * errors / images) if images else (float("nan"), float("nan"))
+        """Return the mean loss and the error in percent over this process's images of this epoch so far."""
+        return _means(self._sums)
 
     def score(self) -> Score:
         """Evaluate the net on the test set, in the precision that it trains in."""
@@ -153,37 +160,42 @@ class Training:
         Raises:
             Diverged: if the loss of this epoch or a weight has.
         """
+        sums = self.team.summed(self._sums)
         weights = [parameter.detach().abs().max().double() for parameter in self.net.parameters()]
-        if not bool(torch.stack([*weights, *self._sums]).isfinite().all()):
-            loss, _ = self.so_far()
+        if not bool(torch.stack([*weights, *sums]).isfinite().all()):
+            loss, _ = _means(sums)
             told = f"by step {self.step} of {self.steps}, learning rate {self.recipe.rate(self.step - 1, self.steps):g}"
             raise Diverged(f"loss = {loss:g}: training has diverged {told}; a smaller --lr may help")
 
     def state(self) -> dict[str, Any]:
         """Return all that the rest of the run depends on, of all processes."""
         own = {"rng": _rng(self.team.device), "sums": self._sums.cpu()}
-        return {
-            "recipe": self.recipe.hash,
-            "world": self.team.world,
+        return self._identity() | {
             "step": self.step,
             "epochs": [asdict(epoch) for epoch in self.epochs],
             "net": self.net.state_dict(),
             "optimizer": self._optimizer.state_dict(),
-            "processes": self.team.gathered(own),
+            "of_process": self.team.gathered(own),
         }
 
+    def _identity(self) -> dict[str, Any]:
+        team = self.team
+        run = {"recipe": self.recipe.hash, "data": self.source.checksum}
+        return run | {"device": team.device.type, "processes": team.world}
+
     def load(self, state: dict[str, Any]) -> None:
-        """Take over a state, of the same recipe and number of processes.
+        """Take over a state of the same recipe, data, kind of device and number of processes.
 
         Raises:
             ValueError: if it is of others.
         """
-        if (state["recipe"], state["world"]) != (self.recipe.hash, self.team.world):
-            raise refusal("checkpoint", state["recipe"], "is of another recipe or number of processes")
+        for name, own in self._identity().items():
+            if state[name] != own:
+                raise refusal(name, own, f"the run began with {state[name]}; it goes on as it began")
         self.step, self.epochs = state["step"], [Epoch(**row) for row in state["epochs"]]
         self.net.load_state_dict(state["net"])
         self._optimizer.load_state_dict(state["optimizer"])
-        own = state["processes"][self.team.rank]
+        own = state["of_process"][self.team.rank]
         self._sums.copy_(own["sums"])
         _set_rng(own["rng"], self.team.device)
 
@@ -193,6 +205,14 @@ def _require_fit(recipe: Recipe, source: Source, team: Team) -> None:
         raise refusal("batch", recipe.batch, f"must be <= {source.train_count}, the training images there are")
     if recipe.batch % team.world or 0 < source.train_count % recipe.batch < team.world:
         raise refusal("batch", recipe.batch, f"leaves one of {team.world} processes without images, or with fewer")
+    if source.test_count < team.world:
+        raise refusal("data", recipe.data, f"has {source.test_count} test images for {team.world} processes")
+
+
+def _means(sums: Tensor) -> tuple[float, float]:
+    """Turn sums of loss, errors and images into the mean loss and the error in percent; NaN where there are none."""
+    loss, errors, images = sums.tolist()
+    return (loss / images, 100 * errors / images) if images else (float("nan"), float("nan"))
 
 
 def _compiled(net: nn.Module, recipe: Recipe) -> nn.Module:

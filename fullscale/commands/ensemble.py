@@ -1,11 +1,13 @@
 """The command `ensemble`: Fig. 6 of one run."""
 
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
-from fullscale.commands.of_run import OfRun, resumed
+from fullscale.commands.of_run import OfRun, Opened, resumed
 from fullscale.contracts import refusal, whole
 from fullscale.ensemble import Ensemble as Sampled
 from fullscale.ensemble import sample_group
@@ -35,25 +37,29 @@ class Ensemble(OfRun):
         with self.opened() as opened:
             if opened.run.recipe.placement == "none":
                 raise refusal("dir", self.dir, "was trained without noise: there are no nets to sample")
-            kept = resumed(path, self.settings(opened, samples=samples) | {"weight_scaling": None, "errors": []})
-            kept["weight_scaling"] = kept["weight_scaling"] or opened.score(opened.net)["error"]
+            kept = resumed(path, self.settings(opened, samples=samples) | {"weight_scaling": None, "groups": []})
+            kept["weight_scaling"] = kept["weight_scaling"] or opened.score(opened.net) | opened.stamp()
             with Bar(groups * opened.seen(opened.source.test_count)) as bar:
-                while (done := len(kept["errors"])) < groups:
-                    first = done * opened.seen(opened.source.test_count)
-                    kept["errors"].append(
-                        sample_group(
-                            opened.net,
-                            opened.test(),
-                            samples=samples,
-                            seed=self.seed + done,
-                            progress=lambda images, first=first: bar.show(first + images),
-                        ).tolist()
-                    )
-                    write_json(path, kept | opened.stamp())
-        measured = Sampled(torch.tensor(kept["errors"], dtype=torch.float64), kept["weight_scaling"])
+                while len(kept["groups"]) < groups:
+                    kept["groups"].append(self.group(opened, len(kept["groups"]), bar))
+                    write_json(path, kept)
+        errors = torch.tensor([group["errors"] for group in kept["groups"]], dtype=torch.float64)
+        measured = Sampled(errors, kept["weight_scaling"]["error"])
         draw(measured, str(opened), self.dir / "ensemble.svg")
         report(measured, str(opened), path)
         return 0
+
+    def group(self, opened: Opened, number: int, bar: Bar) -> dict[str, Any]:
+        """Compute one group, which its number seeds."""
+        started, seed, before = time.perf_counter(), self.seed + number, number * opened.seen(opened.source.test_count)
+        errors = sample_group(
+            opened.net,
+            opened.test(),
+            samples=self.samples,
+            seed=seed,
+            progress=lambda images: bar.show(before + images),
+        )
+        return {"seed": seed, "errors": errors.tolist()} | opened.stamp(started)
 
 
 def draw(measured: Sampled, title: str, path: Path) -> None:

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -40,37 +39,41 @@ class Opened:
     started: float = dataclasses.field(default_factory=time.perf_counter)
 
     @property
+    def batch(self) -> int:
+        """Images that a BN saw together in training: a process's share of a batch."""
+        return self.run.recipe.batch // self.run.record["hardware"]["processes"]
+
+    @property
     def net(self) -> nn.Module:
         """The trained net, on the device."""
         return self.run.net
 
     def augmented(self) -> Iterator[Batch]:
         """Start a pass over the training images, in training's batches and augmentation, of an epoch not trained on."""
-        recipe = self.run.recipe
-        return islice(self.source.train_batches(recipe.batch, self.seed, recipe.epochs), self.batches)
+        return islice(self.source.train_batches(self.batch, self.seed, self.run.recipe.epochs), self.batches)
 
     def plain(self) -> Iterator[Batch]:
         """Start a pass over the training images as they are."""
-        return islice(self.source.plain_batches(self.run.recipe.batch), self.batches)
+        return islice(self.source.plain_batches(self.batch), self.batches)
 
     def test(self) -> Iterator[Batch]:
         """Start a pass over the test images."""
-        return islice(self.source.test_batches(self.run.recipe.batch), self.batches)
+        return islice(self.source.test_batches(self.batch), self.batches)
 
     def seen(self, images: int) -> int:
         """Say how many of so many images a pass sees."""
-        return images if self.batches is None else min(images, self.batches * self.run.recipe.batch)
+        return images if self.batches is None else min(images, self.batches * self.batch)
 
     def score(self, net: nn.Module) -> dict[str, Any]:
-        """Test a net in float32: error in percent and mean loss, None where they are not finite."""
+        """Test a net in float32: error in percent, and mean loss, None where it is not finite."""
         with faithful(net):
             own = evaluate(net, self.test())
-        return {"error": own.error, "loss": own.loss if math.isfinite(own.loss) else None}
+        return {"error": own.error, "loss": own.finite_loss}
 
-    def stamp(self) -> dict[str, Any]:
-        """Say what measured, and how long it took."""
+    def stamp(self, since: float | None = None) -> dict[str, Any]:
+        """Say what measured, and how long it took since a `time.perf_counter`, or since the run was opened."""
         made = {"code": record.code(), "software": record.software(), "hardware": record.hardware(self.team)}
-        return made | {"seconds": time.perf_counter() - self.started}
+        return made | {"seconds": time.perf_counter() - (self.started if since is None else since)}
 
     def __str__(self) -> str:
         """Say in a line which run it is; a reduced one says so."""
@@ -125,6 +128,6 @@ def resumed(path: Path, fresh: dict[str, Any]) -> dict[str, Any]:
     if not path.exists():
         return fresh
     there = read_json(path)
-    if there.get("schema") != fresh["schema"] or there.get("settings") != fresh["settings"]:
+    if not fresh.keys() <= there.keys() or any(there[name] != fresh[name] for name in ("schema", "settings")):
         raise refusal("file", path, "has results of other settings; move it away, or repeat its settings")
     return there

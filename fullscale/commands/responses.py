@@ -7,7 +7,7 @@ from typing import Any
 from fullscale.commands.of_run import OfRun
 from fullscale.files import write_json
 from fullscale.responses import MODES, Flip, Responses, respond
-from fullscale.terminal import Bar, Flag, show, table
+from fullscale.terminal import Bar, show, table
 
 
 @dataclass(frozen=True)
@@ -20,15 +20,12 @@ class Respond(OfRun):
 
     keep: int = 8
     """draw so many: those whose class loses most probability"""
-    augmented: Flag = False
-    """the images cropped and flipped at random as in training, instead of as they are"""
 
     def __call__(self) -> int:
         """Compute, write, draw and show."""
         with self.opened() as opened:
-            batches = opened.augmented() if self.augmented else opened.plain()
             with Bar(opened.seen(opened.source.train_count)) as bar:
-                found = respond(opened.net, batches, seed=self.seed, keep=self.keep, progress=bar.show)
+                found = respond(opened.net, opened.plain(), seed=self.seed, keep=self.keep, progress=bar.show)
             draw(found, str(opened), self.dir / "responses.svg")
             numbers = {
                 "images": found.n,
@@ -37,14 +34,13 @@ class Respond(OfRun):
                 "recovered": found.recovered,
                 "examples": [written(flip) for flip in found.examples],
             }
-            settings = self.settings(opened, augmented=self.augmented)
-            write_json(self.dir / "responses.json", settings | numbers | opened.stamp())
+            write_json(self.dir / "responses.json", self.settings(opened) | numbers | opened.stamp())
         report(found, str(opened), self.dir)
         return 0
 
 
 def written(flip: Flip) -> dict[str, Any]:
-    """Write a flipped image's answers; the image itself is in the data set."""
+    """Write a flipped image's answers; the image itself has this index in the training set."""
     logits = {"train_logits": flip.train_logits.tolist(), "test_logits": flip.test_logits.tolist()}
     return {"index": flip.index, "label": flip.label, "drop": flip.drop} | logits
 

@@ -1,5 +1,6 @@
 """The command `train`: one run, from its flags to its record."""
 
+import dataclasses
 from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import dataclass
@@ -10,7 +11,7 @@ from typing import Any
 import torch
 
 from fullscale.contracts import refusal, whole
-from fullscale.data import Crop, DataName, load
+from fullscale.data import Crop, DataName, Source, load
 from fullscale.launch import team
 from fullscale.placement import Where
 from fullscale.recipes import Compile, Precision, Recipe, recipe
@@ -86,9 +87,7 @@ class Train:
                 raise refusal("threads", self.threads, f"must be <= {THREADS_AT_MOST}")
             torch.set_num_threads(self.threads)
         with team(self.device) as processes:
-            source = load(
-                self.data, self.root, processes.device, crop=self.crop, images=self.images, download=self.download
-            )
+            source = processes.first_alone(lambda: self.source(processes.device))
             images = planned.epochs * source.train_count
             talk = Narrator(images, self.curves()) if processes.first else nullcontext(Watcher())
             with talk as watcher:
@@ -107,11 +106,13 @@ class Train:
 
     def recipe(self) -> Recipe:
         """Complete the flags by the paper's recipe."""
-        names = ("epochs", "batch", "lr", "weight_decay", "drop", "uout", "sigma", "images")
-        settings: dict[str, Any] = {name: getattr(self, name) for name in names}
-        settings |= {"crop": self.crop, "precision": self.precision, "compile": self.compile}
-        settings["channels_last"] = self.channels_last
-        return recipe(self.net, self.data, self.placement, self.seed, **settings)
+        fields = {field.name for field in dataclasses.fields(Recipe)} & vars(self).keys()
+        settings: dict[str, Any] = {name: getattr(self, name) for name in fields}
+        return recipe(**settings)
+
+    def source(self, device: torch.device) -> Source:
+        """Open the data."""
+        return load(self.data, self.root, device, crop=self.crop, images=self.images, download=self.download)
 
     def curves(self) -> Path | None:
         """Say where curves go, if they are wanted."""
@@ -147,7 +148,7 @@ class Narrator(Watcher):
         """Move the bar, if it is time to look."""
         if self._bar.due():
             loss, error = training.so_far()
-            self._bar.show(self._seen(training), f"{self._last}; now loss {loss:.3f}, error {error:.1f}%")
+            self._bar.show(training.images, f"{self._last}; now loss {loss:.3f}, error {error:.1f}%")
 
     def epoch(self, training: Training, epoch: Epoch, rate: float) -> None:
         """Tell what an epoch came to."""
@@ -156,9 +157,10 @@ class Narrator(Watcher):
             learnt = f"train loss {epoch.train_loss:.3f}, train error {epoch.train_error:.2f}%"
             complain(", ".join([self._last, learnt, *self._pace(training, rate)]))
         if self._writer is not None:
-            self._curves = self._curves or self._writer()
-            for name in ("lr", "train_loss", "train_error", "test_loss", "test_error"):
-                self._curves.add_scalar(name, getattr(epoch, name), epoch.epoch)
+            self._curves = self._curves or self._writer(purge_step=epoch.epoch)
+            for name, value in dataclasses.asdict(epoch).items():
+                if value is not None:
+                    self._curves.add_scalar(name, value, epoch.epoch)
 
     def complain(self, message: str) -> None:
         """Print one line."""
@@ -167,12 +169,8 @@ class Narrator(Watcher):
     def _pace(self, training: Training, rate: float) -> list[str]:
         if not rate:  # resumed after an epoch's last step
             return []
-        left = (self._images - self._seen(training)) / rate
+        left = (self._images - training.images) / rate
         return [f"{rate:,.0f} images/s", f"{duration(left)} left"]
-
-    def _seen(self, training: Training) -> int:
-        done, partial = divmod(training.step, training.steps_per_epoch)
-        return done * training.source.train_count + partial * training.recipe.batch
 
 
 def summary_writer() -> Callable[..., Any]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -119,6 +120,7 @@ class ImageFolders:
             num_workers=self._workers,
             pin_memory=self._device.type == "cuda",
             generator=torch.Generator(),  # or else it draws from the default one
+            worker_init_fn=_undisturbed,
         )
         return map(self._arrived, loader)
 
@@ -144,7 +146,7 @@ class _Reader(Dataset[Batch | Refusal]):
             path, _ = self._samples[index]
             try:
                 image.copy_(self._prepared(path, index))
-            except (OSError, SyntaxError, ValueError) as error:  # what Pillow raises over a broken file
+            except Exception as error:  # there is no end to what Pillow raises over a broken file
                 return refusal("file", path, f"is no image that can be read: {' '.join(str(error).split())}")
         return pixels, torch.tensor([self._samples[index][1] for index in indices], dtype=torch.int64)
 
@@ -154,6 +156,12 @@ class _Reader(Dataset[Batch | Refusal]):
             # torch.manual_seed would seed the GPU too, and the noise of the network with it
             torch.default_generator.manual_seed(mixed(*self._key, index))
             return self._prepare(image)
+
+
+def _undisturbed(_: int) -> None:
+    """Let a signal to the whole process group stop the main process alone, which then finishes its step and saves."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _folder(path: Path) -> ImageFolder:
@@ -173,5 +181,5 @@ def _checksum(root: Path, paths: list[str]) -> str:
 
 
 def _workers() -> int:
-    processors = os.cpu_count() or 1
-    return 0 if processors == 1 else min(8, processors)
+    processors = (os.cpu_count() or 1) // int(os.environ.get("LOCAL_WORLD_SIZE", "1"))
+    return 0 if processors <= 1 else min(8, processors)

@@ -83,8 +83,27 @@ def test_a_damaged_one_never_displaces_a_whole_one(tmp_path: Path, saved: list[P
 def test_if_none_is_whole_that_is_an_error(tmp_path: Path, saved: list[Path], said: list[str]) -> None:
     for path in saved:
         damage(path, "truncated")
-    with pytest.raises(ValueError, match=r"^checkpoints = .*: none is whole; start again in another folder$"):
-        checkpoint.latest(tmp_path, said.append)
+    for _ in range(2):  # nor the second time
+        with pytest.raises(ValueError, match=r"^checkpoints = .*: none is whole; start again in another folder$"):
+            checkpoint.latest(tmp_path, said.append)
+    assert (set(tmp_path.iterdir()), said) == (set(saved), [])
+
+
+def test_one_that_cannot_be_read_is_passed_over(tmp_path: Path, saved: list[Path], said: list[str]) -> None:
+    saved[1].unlink()
+    saved[1].mkdir()
+    read = checkpoint.latest(tmp_path, said.append)
+    assert read is not None
+    assert read["step"] == 9
+    assert said == [f"{saved[1]}: cannot be read: Is a directory; the one before it is used"]
+
+
+def test_of_two_of_one_step_the_later_counts(tmp_path: Path, said: list[str]) -> None:
+    for epochs in range(6):
+        checkpoint.save(tmp_path, 10, state(10) | {"epochs": epochs})
+        read = checkpoint.latest(tmp_path, said.append)
+        assert read is not None
+        assert read["epochs"] == epochs
 
 
 class Hostile:

@@ -65,8 +65,11 @@ def whole(tmp_path_factory) -> Path:
     return out
 
 
-def files(out: Path) -> dict[str, bytes]:
-    return {name: (out / name).read_bytes() for name in ("weights.safetensors", "log.jsonl", "recipe.json")}
+def files(out: Path) -> dict[str, Any]:
+    """What must not depend on the interruptions: all but the times."""
+    rows = [json.loads(line) for line in (out / "log.jsonl").read_text().splitlines()]
+    untimed = [{name: row[name] for name in row.keys() - {"images_per_second", "seconds"}} for row in rows]
+    return {"log": untimed} | {name: (out / name).read_bytes() for name in ("weights.safetensors", "recipe.json")}
 
 
 def test_killed_at_twenty_random_moments_a_run_ends_in_the_same_bits(tmp_path: Path) -> None:
@@ -100,6 +103,32 @@ def newest(out: Path) -> str:
     return max((path.name for path in (out / "checkpoints").glob("step-*.pt")), default="")
 
 
+def test_killed_in_the_midst_of_writing_a_checkpoint_it_goes_on_from_the_one_before(
+    tmp_path: Path, whole: Path
+) -> None:
+    out = tmp_path / "run"
+    process, deadline = FORKS.Process(target=stuck_in_writing, args=(out,)), time.monotonic() + 120
+    process.start()
+    while not (halves := list(out.glob("checkpoints/.step-000000007-*.unfinished"))) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.kill()
+    process.join()
+    assert [half.stat().st_size > 0 for half in halves] == [True]
+    listener = Listener()
+    ran(out, listener, resume=True)
+    assert listener.steps == 21 - 6
+    assert files(out) == files(whole)
+
+
+def stuck_in_writing(out: Path) -> None:
+    class Sticking(Watcher):
+        def step(self, training: Training) -> None:
+            if training.step == 7:
+                os.fsync = lambda _: time.sleep(300)
+
+    ran(out, Sticking())
+
+
 def test_a_finished_run_is_not_run_again(whole: Path) -> None:
     before, listener = files(whole), Listener()
     assert ran(whole, listener, resume=True) == json.loads((whole / "record.json").read_text())
@@ -110,6 +139,8 @@ def test_a_record_vouches_for_the_weights_and_tells_the_last_epoch(whole: Path) 
     run = open_run(whole)
     rows = [json.loads(line) for line in (whole / "log.jsonl").read_text().splitlines()]
     assert [row["epoch"] for row in rows] == [1, 2, 3]
+    assert all(row["images_per_second"] > 0 for row in rows)
+    assert 0 < rows[0]["seconds"] < rows[2]["seconds"] <= run.record["seconds"]
     assert run.record["epochs"] == rows
     assert run.record["final"]["test_error"] == rows[-1]["test_error"]
     assert run.recipe == made()
@@ -120,11 +151,11 @@ def test_a_record_vouches_for_the_weights_and_tells_the_last_epoch(whole: Path) 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_stops_after_the_step_and_what_was_done_is_kept(tmp_path: Path, whole: Path, number: int) -> None:
-    out = tmp_path / "run"
+    out, before = tmp_path / "run", signal.getsignal(number)
     with pytest.raises(Stopped, match=r"^stopped at step 9 of 21; --resume goes on from there$") as stopped:
         ran(out, Listener(9, number))
     assert stopped.value.signal == number
-    assert signal.getsignal(number) is not None
+    assert signal.getsignal(number) is before
     listener = Listener()
     ran(out, listener, resume=True)
     assert (listener.steps, listener.epochs) == (12, [2, 3])
@@ -155,6 +186,14 @@ def test_a_run_goes_on_as_it_began(tmp_path: Path) -> None:
         ran(tmp_path / "run", Listener(2))
     with pytest.raises(ValueError, match=r"^lr = 0\.05: the run in .* has 0\.1; it goes on as it began$"):
         ran(tmp_path / "run", resume=True, lr=0.05)
+
+
+def test_a_run_does_not_go_on_with_other_data(tmp_path: Path) -> None:
+    with pytest.raises(Stopped):
+        ran(tmp_path / "run", Listener(2))
+    other = synthetic(torch.device("cpu"), train=201, test=40, size=16)
+    with pytest.raises(ValueError, match=r"^data = [0-9a-f]{64}: the run began with [0-9a-f]{64}; it goes on as it"):
+        train(made(), other, Team(torch.device("cpu")), tmp_path / "run", resume=True)
 
 
 def test_two_processes_do_not_train_in_one_folder(tmp_path: Path) -> None:
@@ -202,6 +241,7 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path, whole: Path, mon
         (lambda out: (out / "record.json").write_text("[]"), "file = .*record.json: must hold one JSON object"),
         (lambda out: (out / "record.json").write_text('{"schema": 2}'), "schema = 2: .*record.json is of another"),
         (lambda out: (out / "record.json").write_text('{"schema": 1}'), "file = .*record.json: is no record of a run"),
+        (lambda out: (out / "record.json").write_text("{}"), "schema = None: .*record.json is of another"),
     ],
 )
 def test_what_is_no_finished_run_is_told_in_one_line(tmp_path: Path, whole: Path, spoil, told: str) -> None:

@@ -2,12 +2,14 @@
 
 import dataclasses
 import math
+from functools import partial
 
 import pytest
 import torch
 from torch.nn import functional
 
 from fullscale.data import Source, synthetic
+from fullscale.evaluate import Score
 from fullscale.launch import Team
 from fullscale.recipes import Recipe, recipe
 from fullscale.training import Diverged, Training
@@ -89,7 +91,7 @@ def test_without_the_generator_s_state_the_bits_would_differ(source: Source) -> 
     whole, first = ended(Training(run, source, TEAM)), Training(run, source, TEAM)
     next(iter(first))
     state = first.state()
-    state["processes"][0]["rng"]["cpu"] = torch.Generator().manual_seed(5).get_state()
+    state["of_process"][0]["rng"]["cpu"] = torch.Generator().manual_seed(5).get_state()
     second = Training(run, source, TEAM)
     second.load(state)
     assert not torch.equal(ended(second).net.fc.weight, whole.net.fc.weight)
@@ -144,16 +146,38 @@ def test_weights_that_are_no_numbers_are_not_kept_while_the_loss_still_is(source
         training.require_finite()
 
 
-def test_a_state_of_another_run_is_refused(source: Source) -> None:
-    state = Training(made(), source, TEAM).state()
-    for other, changed in ((made(lr=0.2), state), (made(), state | {"world": 2})):
-        with pytest.raises(
-            ValueError, match=r"^checkpoint = [0-9a-f]{16}: is of another recipe or number of processes$"
-        ):
-            Training(other, source, TEAM).load(changed)
+@pytest.mark.parametrize(
+    ("name", "value"), [("recipe", "0" * 16), ("data", "0" * 64), ("device", "cuda"), ("processes", 2)]
+)
+def test_a_state_of_another_run_data_or_machine_is_refused(source: Source, name: str, value: object) -> None:
+    training = Training(made(), source, TEAM)
+    state = training.state()
+    training.load(state)
+    with pytest.raises(ValueError, match=rf"^{name} = .+: the run began with {value}; it goes on as it began$"):
+        training.load(state | {name: value})
+
+
+def test_a_loss_in_test_that_is_no_number_does_not_stop_a_run(source: Source, monkeypatch) -> None:
+    monkeypatch.setattr(Training, "score", lambda _: Score(error=90.0, loss=math.inf, n=50))
+    assert [epoch.test_loss for epoch in Training(made(), source, TEAM) if epoch is not None] == [None, None]
 
 
 @pytest.mark.parametrize(("batch", "world"), [(101, 1), (25, 2), (33, 3)])
 def test_a_batch_that_does_not_fit_the_data_or_the_processes_is_refused(source: Source, batch: int, world: int) -> None:
     with pytest.raises(ValueError, match=rf"^batch = {batch}: [^\n]+$"):
         Training(made(batch=batch), source, Team(torch.device("cpu"), 0, world))
+
+
+def test_each_process_needs_an_image_to_test_with() -> None:
+    with pytest.raises(ValueError, match=r"^data = synthetic: has 50 test images for 60 processes$"):
+        Training(made(batch=60), synthetic(torch.device("cpu"), train=120, test=50, size=16), Team(TEAM.device, 0, 60))
+
+
+def test_a_compiled_net_learns_the_same_under_the_same_names(source: Source, monkeypatch) -> None:
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="aot_eager"))  # inductor takes a minute
+    plain, compiled = (Training(made(placement="none", compile=mode), source, TEAM) for mode in ("off", "default"))
+    for training in (plain, compiled):
+        ended(training)
+    assert compiled.epochs[-1].train_loss == pytest.approx(plain.epochs[-1].train_loss, rel=1e-4)
+    assert compiled.epochs[-1].test_loss == pytest.approx(plain.epochs[-1].test_loss, rel=1e-4)
+    assert weights(compiled).keys() == weights(plain).keys()
