@@ -116,8 +116,9 @@ def test_another_run_is_not_written_over(flags: list[str], told: str, whole: Pat
 
 def curves_into(monkeypatch: pytest.MonkeyPatch, points: list[tuple[str, float, int]]) -> None:
     class Writer:
-        def __init__(self, folder: str) -> None:
+        def __init__(self, folder: str, purge_step: int) -> None:
             Path(folder).mkdir()
+            points.append(("purged", 0, purge_step))
 
         def add_scalar(self, name: str, value: float, step: int) -> None:
             points.append((name, value, step))
@@ -136,7 +137,8 @@ def test_tensorboard_gets_what_the_record_has(tmp_path: Path, monkeypatch) -> No
     assert main([*SMALL, "--out", str(tmp_path / "run"), "--tensorboard"]) == 0
     (epoch,) = open_run(tmp_path / "run").record["epochs"]
     kept = ("lr", "train_loss", "train_error", "test_loss", "test_error")
-    assert points == [*((name, epoch[name], 1) for name in kept), ("closed", 0, 0)]
+    assert points[1:-1] == [("epoch", 1, 1), *((name, epoch[name], 1) for name in kept)]
+    assert (points[0], points[-1]) == (("purged", 0, 1), ("closed", 0, 0))
     assert names(tmp_path / "run") == FILES | {"tensorboard"}
 
 

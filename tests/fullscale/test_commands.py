@@ -28,7 +28,7 @@ TRAIN = ["train", "densenet-bc-10-4", "--data", "synthetic", "--images", "200", 
 TWO = ["--batches", "2"]
 FEW = [*TWO, "--samples", "3", "--groups", "2"]
 COMMANDS = {"measure": TWO, "adjust": TWO, "ensemble": FEW, "responses": TWO}
-SETTINGS = {"ensemble": {"samples": 3}, "responses": {"augmented": False}}
+SETTINGS = {"ensemble": {"samples": 3}}
 
 
 @pytest.fixture(scope="module")
@@ -103,7 +103,8 @@ class TestFiles:
         assert f"{run}" in shown.out  # whole, however long
         made, digest = read(run, f"{command}.json"), open_run(run).record["weights_sha256"]
         assert made["settings"] == {"weights_sha256": digest, "batches": 2, "seed": 0} | SETTINGS.get(command, {})
-        stamped = made["readings"]["batch"] if command == "adjust" else made
+        stamped = {"adjust": lambda: made["readings"]["batch"], "ensemble": lambda: made["groups"][0]}
+        stamped = stamped.get(command, lambda: made)()
         assert set(stamped["code"]) == {"version", "commit", "sources"}
         assert stamped["software"]["torch"] == torch.__version__
         assert stamped["hardware"]["threads"] == torch.get_num_threads()
@@ -186,19 +187,21 @@ class TestEnsemble:
     def test_the_numbers_are_those_of_the_library(self, done: Path, source: Source) -> None:
         made, net = read(done, "ensemble.json"), open_run(done).net
         own = ensemble(net, lambda: two(source.test_batches(BATCH)), samples=3, seeds=(0, 1))
-        assert made["errors"] == own.errors.tolist()
-        assert made["errors"][0] != made["errors"][1]
-        assert made["weight_scaling"] == own.weight_scaling
+        assert [group["errors"] for group in made["groups"]] == own.errors.tolist()
+        assert made["groups"][0]["errors"] != made["groups"][1]["errors"]
+        assert made["weight_scaling"]["error"] == own.weight_scaling
 
     def test_more_groups_keep_the_first_ones(self, run: Path, done: Path, capsys) -> None:
         assert main(["ensemble", str(run), *TWO, "--samples", "3", "--groups", "1"]) == 0
         assert " - " in capsys.readouterr().out  # one group has no spread
         made, fresh = read(run, "ensemble.json"), read(done, "ensemble.json")
-        assert made["errors"] == fresh["errors"][:1]
-        made["errors"][0][0] = 12.5
+        assert timeless(made["groups"]) == timeless(fresh["groups"][:1])
+        made["groups"][0]["errors"][0] = 12.5
         (run / "ensemble.json").write_text(json.dumps(made))
         assert main(["ensemble", str(run), *FEW]) == 0
-        assert read(run, "ensemble.json")["errors"] == [made["errors"][0], fresh["errors"][1]]
+        again = read(run, "ensemble.json")["groups"]
+        assert again[0] == made["groups"][0]
+        assert timeless(again[1]) == timeless(fresh["groups"][1])
 
     def test_a_net_without_noise_is_refused(self, tmp_path: Path, capsys) -> None:
         plain = tmp_path / "plain"
@@ -212,13 +215,10 @@ class TestEnsemble:
 
 
 class TestResponses:
-    @pytest.mark.parametrize("flags", [[], ["--augmented", "--keep", "1"]], ids=["plain", "augmented"])
-    def test_the_numbers_are_those_of_the_library(self, flags: list[str], run: Path, source: Source) -> None:
-        assert main(["responses", str(run), *TWO, *flags]) == 0
+    def test_the_numbers_are_those_of_the_library(self, run: Path, source: Source) -> None:
+        assert main(["responses", str(run), *TWO]) == 0
         made, net = read(run, "responses.json"), open_run(run).net
-        batches = augmented(source) if flags else two(source.plain_batches(BATCH))
-        own = respond(net, batches, seed=0, keep=1 if flags else 8)
-        assert made["settings"]["augmented"] == bool(flags)
+        own = respond(net, two(source.plain_batches(BATCH)), seed=0)
         assert made["errors"] == [{**mode._asdict(), "error": own.errors[mode]} for mode in MODES]
         counted = {"images": own.n, "flipped": own.flipped, "recovered": own.recovered}
         assert {name: made[name] for name in counted} == counted

@@ -1,6 +1,11 @@
 """An ImageNet network goes its whole way on a small folder of the same layout."""
 
 import json
+import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -37,3 +42,23 @@ def test_an_imagenet_net_is_trained_and_measured_on_folders(tmp_path: Path, root
     assert len(rows) == {"resnet-14": 13, "resnext-14": 17}[net]
     (first, *_) = rows
     assert first["drift_free_shift"] == pytest.approx(1, rel=1e-5)  # no noise and no BN stands before it
+
+
+@pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="on one processor there are no workers")
+def test_a_signal_to_all_of_its_processes_stops_a_run_with_a_checkpoint(tmp_path: Path, root: Path) -> None:
+    out = tmp_path / "run"
+    command = [sys.executable, "-m", "fullscale", "train", "resnet-14", "--data", "imagenet", "--root", str(root)]
+    command += ["--device", "cpu", "--epochs", "1000", "--batch", "4", "--save-every", "0", "--out", str(out)]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    with subprocess.Popen(command, env=environment, start_new_session=True, **pipes) as process:
+        deadline = time.monotonic() + 120
+        while not list(out.glob("checkpoints/step-*.pt")) and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.killpg(process.pid, signal.SIGTERM)
+        shown, told = process.communicate(timeout=120)
+    *epochs, last = told.splitlines()
+    assert (process.returncode, shown) == (128 + signal.SIGTERM, "")
+    assert all(line.startswith("fullscale: epoch ") for line in epochs)
+    step = last.removeprefix("fullscale: stopped at step ").partition(" ")[0]
+    assert list(out.glob(f"checkpoints/step-{int(step):09}-*.pt"))
