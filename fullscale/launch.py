@@ -65,9 +65,12 @@ class Team:
 
     def first_alone(self, make: Callable[[], Made]) -> Made:
         """Call `make` in the first process, and when it is done in the others."""
-        made = make() if self.first else None
+        if not self.first:
+            self.gathered(None)
+            return make()
+        made = make()
         self.gathered(None)
-        return make() if made is None else made
+        return made
 
     def parallel(self, net: nn.Module) -> nn.Module:
         """Wrap a net so that the processes' gradients are averaged."""
