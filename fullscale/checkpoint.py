@@ -4,7 +4,6 @@ A checkpoint's name ends in the checksum of its content, so that one rename make
 one gives itself away.
 """
 
-import contextlib
 import io
 import pickle
 from collections.abc import Callable
@@ -44,24 +43,25 @@ def latest(directory: Path, complain: Callable[[str], None]) -> dict[str, Any] |
     Raises:
         ValueError: if there are checkpoints, but none is whole; they stay as they are.
     """
-    damaged: dict[Path, ValueError] = {}
+    passed_over: list[tuple[Path, Exception]] = []
     for path in _newest_first(directory):
         try:
             state = _load(path)
-        except ValueError as error:
-            damaged[path] = error
+        except (OSError, ValueError) as error:
+            passed_over.append((path, error))
         else:
-            _set_aside(damaged, complain)
+            _set_aside(passed_over, complain)
             return state
-    if damaged:
+    if passed_over:
         raise refusal("checkpoints", directory, "none is whole; start again in another folder")
     return None
 
 
-def _set_aside(damaged: dict[Path, ValueError], complain: Callable[[str], None]) -> None:
-    for path, error in damaged.items():
-        complain(f"{path}: {error}; the one before it is used")
-        with contextlib.suppress(OSError):
+def _set_aside(passed_over: list[tuple[Path, Exception]], complain: Callable[[str], None]) -> None:
+    for path, error in passed_over:
+        told = f"cannot be read: {error.strerror}" if isinstance(error, OSError) else error
+        complain(f"{path}: {told}; the one before it is used")
+        if not isinstance(error, OSError):  # what cannot be read now may be whole all the same
             path.rename(path.with_suffix(".damaged"))
 
 
@@ -72,10 +72,7 @@ def _newest_first(directory: Path) -> list[Path]:
 
 def _load(path: Path) -> dict[str, Any]:
     """Read one checkpoint; no code that might stand in it is run."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"cannot be read: {error.strerror}") from error
+    content = path.read_bytes()
     if not path.stem.endswith(sha256(content).hexdigest()[:16]):
         raise ValueError("is damaged: its content does not match the checksum in its name")
     try:

@@ -37,6 +37,17 @@ def finite(name: str, value: float, *, above: float) -> float:
     return value
 
 
+def seeding(name: str, value: int) -> int:
+    """Return `value`, which may seed a generator, and so may a few numbers after it.
+
+    Raises:
+        ValueError: if it is no whole number, negative, or 2^62 or more.
+    """
+    if whole(name, value, at_least=0) >= 2**62:
+        raise refusal(name, value, "must be < 2^62")
+    return value
+
+
 def whole(name: str, value: int, *, at_least: int) -> int:
     """Return `value`.
 

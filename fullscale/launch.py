@@ -2,9 +2,11 @@
 
 import contextlib
 import os
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from datetime import timedelta
+from typing import Any, TypeVar, cast
 
 import torch
 from torch import Tensor, distributed, nn
@@ -14,6 +16,11 @@ from fullscale.contracts import refusal
 from fullscale.data import Share
 
 Made = TypeVar("Made")
+
+GRACE = 5.0
+"""seconds"""
+PATIENCE = timedelta(hours=2)
+"""For the first process, which may have to fetch a data set, or to list a million files."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +50,7 @@ class Team:
         """Return the largest of all processes' values, so that all decide alike."""
         if self.world == 1:
             return value
-        of_all = torch.tensor(value, device=self.device)
+        of_all = torch.tensor(value)  # on the CPU: a GPU need not be waited for
         distributed.all_reduce(of_all, distributed.ReduceOp.MAX)
         return int(of_all.item())
 
@@ -63,14 +70,26 @@ class Team:
         distributed.all_gather_object(of_all, value)
         return of_all
 
-    def first_alone(self, make: Callable[[], Made]) -> Made:
-        """Call `make` in the first process, and when it is done in the others."""
-        if not self.first:
-            self.gathered(None)
-            return make()
-        made = make()
-        self.gathered(None)
+    def by_first(self, make: Callable[[], Made]) -> Made | None:
+        """Let the first process make something while the others wait; where it raises, they leave without a word."""
+        made, raised = None, None
+        if self.first:
+            try:
+                made = make()
+            except Exception as error:
+                raised = error
+        failed, *_ = self.gathered(raised is not None)
+        if raised is not None:
+            raise raised
+        if failed:
+            time.sleep(GRACE)  # torchrun ends all as soon as one has left: let the first tell why before
+            raise SystemExit(1)
         return made
+
+    def first_then_others(self, make: Callable[[], Made]) -> Made:
+        """Let the first process make something, and when it is done the others."""
+        made = self.by_first(make)
+        return cast("Made", made) if self.first else make()
 
     def parallel(self, net: nn.Module) -> nn.Module:
         """Wrap a net so that the processes' gradients are averaged."""
@@ -106,7 +125,8 @@ def team(device: str | None) -> Iterator[Team]:
     if chosen.type == "cuda":
         chosen = device_named(f"cuda:{os.environ.get('LOCAL_RANK', '0')}")
         torch.cuda.set_device(chosen)
-    distributed.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    backend = "cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo"
+    distributed.init_process_group(backend, timeout=PATIENCE)
     try:
         yield Team(chosen, distributed.get_rank(), world)
     finally:

@@ -7,7 +7,7 @@ from hashlib import sha256
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 from fullscale import nets
-from fullscale.contracts import Refusal, finite, refusal, whole
+from fullscale.contracts import Refusal, finite, refusal, seeding, whole
 from fullscale.data import Crop, DataName
 from fullscale.placement import Where
 
@@ -52,7 +52,8 @@ class Recipe:
         precision: of the forward and backward pass; weights and BN's buffers are always float32.
 
     Raises:
-        ValueError: if a value is outside of its domain, whatever command it came from.
+        ValueError: if seed, epochs, batch, lr or weight_decay is outside of its domain. The net, the noise and the data
+            are checked where they are made.
     """
 
     net: str
@@ -75,10 +76,9 @@ class Recipe:
     compile: Compile = "off"
 
     def __post_init__(self) -> None:
-        for name, least in (("seed", 0), ("epochs", 1), ("batch", 2)):
+        seeding("seed", self.seed)
+        for name, least in (("epochs", 1), ("batch", 2)):
             whole(name, getattr(self, name), at_least=least)
-        if self.seed >= 2**63:
-            raise refusal("seed", self.seed, "must be < 2^63")
         finite("lr", self.lr, above=0)
         if not 0 <= self.weight_decay < 1:
             raise refusal("weight_decay", self.weight_decay, "must lie in 0 <= weight_decay < 1")

@@ -3,6 +3,7 @@
 import os
 import platform
 import subprocess
+from collections.abc import Sequence
 from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
@@ -18,6 +19,17 @@ from fullscale.launch import Team
 
 SCHEMA = 1
 HERE = Path(__file__).parent
+NEEDED = (
+    "recipe",
+    "data.checksum",
+    "data.classes",
+    "hardware.processes",
+    "weights_sha256",
+    "final.test_error",
+    "final.train_error",
+    "epochs",
+)
+"""what whoever opens a record relies on"""
 
 
 def code() -> dict[str, Any]:
@@ -51,10 +63,16 @@ def read(path: Path) -> dict[str, Any]:
     there = read_json(path)
     if there.get("schema") != SCHEMA:
         raise refusal("schema", there.get("schema"), f"{path} is of another version; {SCHEMA} is read")
-    missing = {"recipe", "data", "hardware", "weights_sha256", "final", "epochs"} - there.keys()
-    if missing:
-        raise refusal("file", path, f"is no record of a run: it lacks {', '.join(sorted(missing))}")
+    if missing := [name for name in NEEDED if not _has(there, name.split("."))]:
+        raise refusal("file", path, f"is no record of a run: it lacks {', '.join(missing)}")
     return there
+
+
+def _has(there: Any, names: Sequence[str]) -> bool:
+    """Whether an object has a name, in it the next, and so on."""
+    if not names:
+        return True
+    return isinstance(there, dict) and names[0] in there and _has(there[names[0]], names[1:])
 
 
 def software() -> dict[str, str | None]:

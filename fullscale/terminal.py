@@ -13,9 +13,9 @@ from rich.progress import BarColumn, Progress, ProgressColumn, TaskProgressColum
 from rich.progress import Task as ProgressTask
 from rich.table import Table
 from rich.text import Text
-from tyro.conf import Positional, arg
+from tyro.conf import Positional
 
-__all__ = ["Bar", "Flag", "Positional", "arg", "complain", "one_line", "say", "show", "silence_stdout", "table"]
+__all__ = ["Bar", "Flag", "Positional", "complain", "one_line", "say", "show", "silence_stdout", "table"]
 
 Flag: TypeAlias = tyro.conf.FlagCreatePairsOff[bool]
 

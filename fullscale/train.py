@@ -97,7 +97,7 @@ def train(  # noqa: PLR0913 (what is run, where, and how)
     save_every: float = 60,
     watcher: Watcher | None = None,
 ) -> dict[str, Any]:
-    """Train to the end, and return the record.
+    """Train to the end, and return the record; in other processes than the first, nothing.
 
     Args:
         recipe: of the run.
@@ -117,9 +117,8 @@ def train(  # noqa: PLR0913 (what is run, where, and how)
     if not 0 <= save_every < math.inf:
         raise refusal("save_every", save_every, "must be finite and >= 0")
     training = Training(recipe, source, team)
-    with sole_writer(folder(out)) if team.first else contextlib.nullcontext():
-        if team.first:
-            _claim(recipe, out, resume=resume)
+    with contextlib.ExitStack() as held:
+        team.by_first(lambda: _claim(recipe, out, held, resume=resume))
         if resume and (out / RECORD).exists():
             return record.read(out / RECORD)
         session = _Session(training, out, save_every, watcher or Watcher())
@@ -129,8 +128,9 @@ def train(  # noqa: PLR0913 (what is run, where, and how)
         return session.concluded() if team.first else {}
 
 
-def _claim(recipe: Recipe, out: Path, *, resume: bool) -> None:
-    """Refuse a folder of another run; note what this one is."""
+def _claim(recipe: Recipe, out: Path, held: contextlib.ExitStack, *, resume: bool) -> None:
+    """Take a folder, unless another process or another run has it, and note there what this run is."""
+    held.enter_context(sole_writer(folder(out)))
     path = out / RECIPE
     if not path.exists():
         write_json(path, dataclasses.asdict(recipe))
@@ -154,7 +154,7 @@ class _Session:
     def take_up(self) -> None:
         """Go on from the last checkpoint, if there is one. The first process sets damaged ones aside for all."""
         team, checkpoints = self.training.team, self.out / CHECKPOINTS
-        state = team.first_alone(lambda: checkpoint.latest(checkpoints, self.watcher.complain))
+        state = team.first_then_others(lambda: checkpoint.latest(checkpoints, self.watcher.complain))
         if state is not None:
             self.training.load(state)
             self.rows, self.clock.before = state["rows"], state["seconds"]
@@ -196,8 +196,7 @@ class _Session:
         """Write a checkpoint."""
         self.training.require_finite()
         state = self.training.state() | {"rows": self.rows, "seconds": self.clock.total}
-        if self.training.team.first:
-            checkpoint.save(self.out / CHECKPOINTS, self.training.step, state)
+        self.training.team.by_first(lambda: checkpoint.save(self.out / CHECKPOINTS, self.training.step, state))
         self.saved = time.perf_counter()
 
     def concluded(self) -> dict[str, Any]:

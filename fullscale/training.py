@@ -91,7 +91,7 @@ class Training:
         """Do what is left of the run; yield after each step, and with what it came to after each epoch.
 
         Raises:
-            Diverged: after an epoch, if its loss is no finite number.
+            Diverged: after an epoch, if its loss or a weight is no finite number.
         """
         while (epoch := len(self.epochs)) < self.recipe.epochs:
             start = self.step - epoch * self.steps_per_epoch
@@ -165,7 +165,7 @@ class Training:
         if not bool(torch.stack([*weights, *sums]).isfinite().all()):
             loss, _ = _means(sums)
             told = f"by step {self.step} of {self.steps}, learning rate {self.recipe.rate(self.step - 1, self.steps):g}"
-            raise Diverged(f"loss = {loss:g}: training has diverged {told}; a smaller --lr may help")
+            raise Diverged(f"loss = {loss:g}: training has diverged {told}; a smaller --lr may help, in another folder")
 
     def state(self) -> dict[str, Any]:
         """Return all that the rest of the run depends on, of all processes."""
@@ -190,8 +190,8 @@ class Training:
             ValueError: if it is of others.
         """
         for name, own in self._identity().items():
-            if state[name] != own:
-                raise refusal(name, own, f"the run began with {state[name]}; it goes on as it began")
+            if state.get(name) != own:
+                raise refusal(name, own, f"the run began with {state.get(name)}; it goes on as it began")
         self.step, self.epochs = state["step"], [Epoch(**row) for row in state["epochs"]]
         self.net.load_state_dict(state["net"])
         self._optimizer.load_state_dict(state["optimizer"])

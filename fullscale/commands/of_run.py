@@ -9,10 +9,10 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 
 from fullscale import record
-from fullscale.contracts import refusal, whole
+from fullscale.contracts import refusal, seeding, whole
 from fullscale.data import Batch, Source, load
 from fullscale.evaluate import evaluate
 from fullscale.files import read_json, sole_writer
@@ -52,9 +52,9 @@ class Opened:
         """Start a pass over the training images, in training's batches and augmentation, of an epoch not trained on."""
         return islice(self.source.train_batches(self.batch, self.seed, self.run.recipe.epochs), self.batches)
 
-    def plain(self) -> Iterator[Batch]:
-        """Start a pass over the training images as they are."""
-        return islice(self.source.plain_batches(self.batch), self.batches)
+    def plain(self, order: Tensor) -> Iterator[Batch]:
+        """Start a pass over the training images as they are, in an order: (n,) of their indices."""
+        return islice(self.source.plain_batches(self.batch, order), self.batches)
 
     def test(self) -> Iterator[Batch]:
         """Start a pass over the test images."""
@@ -81,6 +81,7 @@ class Opened:
         strength = {"drop": recipe.drop, "uout": recipe.uout, "sigma": recipe.sigma}
         noise = [f"({recipe.placement}) {name} {value:g}" for name, value in strength.items() if value is not None]
         reduced = f", {recipe.images:,} images" if recipe.images else ""
+        reduced += f"; {self.batches} batches only" if self.batches else ""
         return f"{recipe.net} {noise[0] if noise else 'without noise'}, {recipe.data}, {recipe.epochs} epochs{reduced}"
 
 
@@ -102,7 +103,7 @@ class OfRun:
     @contextlib.contextmanager
     def opened(self) -> Iterator[Opened]:
         """Open the run and its data, and keep other commands out of the folder."""
-        whole("seed", self.seed, at_least=0)
+        seeding("seed", self.seed)
         if self.batches is not None:
             whole("batches", self.batches, at_least=2)
         run, device = open_run(self.dir), device_named(self.device)
@@ -128,6 +129,8 @@ def resumed(path: Path, fresh: dict[str, Any]) -> dict[str, Any]:
     if not path.exists():
         return fresh
     there = read_json(path)
-    if not fresh.keys() <= there.keys() or any(there[name] != fresh[name] for name in ("schema", "settings")):
+    alike = [there.get(name) == fresh[name] for name in ("schema", "settings")]
+    alike += [isinstance(there.get(name), type(start)) for name, start in fresh.items() if start is not None]
+    if not all(alike):
         raise refusal("file", path, "has results of other settings; move it away, or repeat its settings")
     return there

@@ -1,8 +1,10 @@
 """The command `responses`: Fig. 5 of one run."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from fullscale.commands.of_run import OfRun
 from fullscale.files import write_json
@@ -24,8 +26,12 @@ class Respond(OfRun):
     def __call__(self) -> int:
         """Compute, write, draw and show."""
         with self.opened() as opened:
-            with Bar(opened.seen(opened.source.train_count)) as bar:
-                found = respond(opened.net, opened.plain(), seed=self.seed, keep=self.keep, progress=bar.show)
+            count, generator = opened.source.train_count, torch.Generator().manual_seed(self.seed)
+            order = torch.randperm(count, generator=generator)  # a BN's batch must be mixed, as in training
+            with Bar(opened.seen(count)) as bar:
+                shown = respond(opened.net, opened.plain(order), seed=self.seed, keep=self.keep, progress=bar.show)
+            examples = tuple(replace(flip, index=int(order[flip.index])) for flip in shown.examples)
+            found = replace(shown, examples=examples)
             draw(found, str(opened), self.dir / "responses.svg")
             numbers = {
                 "images": found.n,

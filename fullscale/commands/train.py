@@ -87,7 +87,7 @@ class Train:
                 raise refusal("threads", self.threads, f"must be <= {THREADS_AT_MOST}")
             torch.set_num_threads(self.threads)
         with team(self.device) as processes:
-            source = processes.first_alone(lambda: self.source(processes.device))
+            source = processes.first_then_others(lambda: self.source(processes.device))
             images = planned.epochs * source.train_count
             talk = Narrator(images, self.curves()) if processes.first else nullcontext(Watcher())
             with talk as watcher:

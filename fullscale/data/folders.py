@@ -97,20 +97,19 @@ class ImageFolders:
         Raises:
             ValueError: if `batch` or `share` lies outside its domain, or, in the midst, if a file is no image.
         """
-        return self._plain(self._test, batch, share)
+        return self._plain(self._test, parts(torch.arange(self.test_count), batch, share=share))
 
-    def plain_batches(self, batch: int) -> Iterator[Batch]:
-        """Yield the training images in their own order, prepared as those of the test.
+    def plain_batches(self, batch: int, order: Tensor | None = None) -> Iterator[Batch]:
+        """Yield the training images prepared as those of the test, in an order: (n,) of indices, or in their own.
 
         Raises:
             ValueError: if `batch` < 1, or, in the midst, if a file is no image.
         """
-        return self._plain(self._train, batch, WHOLE)
+        return self._plain(self._train, parts(torch.arange(self.train_count) if order is None else order, batch))
 
-    def _plain(self, samples: list[Sample], batch: int, share: Share) -> Iterator[Batch]:
+    def _plain(self, samples: list[Sample], taken: list[Tensor]) -> Iterator[Batch]:
         prepare = v2.Compose([v2.Resize(self.size * 8 // 7), v2.CenterCrop(self.size), v2.PILToTensor()])
-        reader = _Reader(samples, prepare, self.size, ())
-        return self._load(reader, parts(torch.arange(len(samples)), batch, share=share))
+        return self._load(_Reader(samples, prepare, self.size, ()), taken)
 
     def _load(self, reader: "_Reader", taken: list[Tensor]) -> Iterator[Batch]:
         loader = DataLoader(

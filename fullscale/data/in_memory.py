@@ -110,20 +110,21 @@ class InMemory:
         Raises:
             ValueError: if `batch` or `share` lies outside its domain.
         """
-        return self._plain(self._test, batch, share)
+        return self._plain(self._test, parts(torch.arange(self.test_count), batch, share=share))
 
-    def plain_batches(self, batch: int) -> Iterator[Batch]:
-        """Yield the training images in their own order, prepared as those of the test.
+    def plain_batches(self, batch: int, order: Tensor | None = None) -> Iterator[Batch]:
+        """Yield the training images prepared as those of the test, in an order: (n,) of indices, or in their own.
 
         Raises:
             ValueError: if `batch` < 1.
         """
         inner = slice(self._margin, self._margin + self.size)
-        return self._plain(Images(self._padded[:, :, inner, inner], self._train_labels), batch, WHOLE)
+        images = Images(self._padded[:, :, inner, inner], self._train_labels)
+        return self._plain(images, parts(torch.arange(self.train_count) if order is None else order, batch))
 
-    def _plain(self, images: Images, batch: int, share: Share) -> Iterator[Batch]:
-        taken = parts(torch.arange(len(images.labels), device=self._device), batch, share=share)
-        return ((self._normalise(images.pixels[i]), images.labels[i]) for i in taken)
+    def _plain(self, images: Images, taken: list[Tensor]) -> Iterator[Batch]:
+        places = map(self._moved, taken)
+        return ((self._normalise(images.pixels[i]), images.labels[i]) for i in places)
 
     def _augmented(self, images: Tensor, corners: Tensor, flips: Tensor) -> Tensor:
         along = torch.arange(self.size, device=self._device)

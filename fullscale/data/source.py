@@ -57,6 +57,6 @@ class Source(Protocol):
         """Yield the test images in their own order, not augmented."""
         ...
 
-    def plain_batches(self, batch: int) -> Iterator[Batch]:
-        """Yield the training images in their own order, prepared as those of the test."""
+    def plain_batches(self, batch: int, order: Tensor | None = None) -> Iterator[Batch]:
+        """Yield the training images prepared as those of the test, in an order: (n,) of indices, or in their own."""
         ...

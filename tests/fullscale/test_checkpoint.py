@@ -96,6 +96,7 @@ def test_one_that_cannot_be_read_is_passed_over(tmp_path: Path, saved: list[Path
     assert read is not None
     assert read["step"] == 9
     assert said == [f"{saved[1]}: cannot be read: Is a directory; the one before it is used"]
+    assert saved[1].exists()  # it may be whole all the same
 
 
 def test_of_two_of_one_step_the_later_counts(tmp_path: Path, said: list[str]) -> None:

@@ -99,7 +99,7 @@ class TestFiles:
         shown = capsys.readouterr()
         assert {path.name for path in run.iterdir()} - before == written
         assert shown.err == ""
-        assert shown.out.startswith("densenet-bc-10-4 (a) drop 0.5, synthetic, 2 epochs, 200 images")
+        assert shown.out.startswith("densenet-bc-10-4 (a) drop 0.5, synthetic, 2 epochs, 200 images; 2 batches only")
         assert f"{run}" in shown.out  # whole, however long
         made, digest = read(run, f"{command}.json"), open_run(run).record["weights_sha256"]
         assert made["settings"] == {"weights_sha256": digest, "batches": 2, "seed": 0} | SETTINGS.get(command, {})
@@ -218,13 +218,15 @@ class TestResponses:
     def test_the_numbers_are_those_of_the_library(self, run: Path, source: Source) -> None:
         assert main(["responses", str(run), *TWO]) == 0
         made, net = read(run, "responses.json"), open_run(run).net
-        own = respond(net, two(source.plain_batches(BATCH)), seed=0)
+        order = torch.randperm(source.train_count, generator=torch.Generator().manual_seed(0))
+        own = respond(net, two(source.plain_batches(BATCH, order)), seed=0)
         assert made["errors"] == [{**mode._asdict(), "error": own.errors[mode]} for mode in MODES]
         counted = {"images": own.n, "flipped": own.flipped, "recovered": own.recovered}
         assert {name: made[name] for name in counted} == counted
         assert own.flipped > 1
         for example, flip in zip(made["examples"], own.examples, strict=True):
-            assert (example["index"], example["label"], example["drop"]) == (flip.index, flip.label, flip.drop)
+            assert (example["index"], example["label"]) == (order[flip.index], flip.label)
+            assert example["drop"] == flip.drop
             assert example["train_logits"] == flip.train_logits.tolist()
             assert example["test_logits"] == flip.test_logits.tolist()
 
@@ -240,6 +242,7 @@ class TestResponses:
     ("command", "flags", "told"),
     [
         *((command, ["--batches", "1"], "batches = 1: must be a whole number >= 2") for command in COMMANDS),
+        *((command, ["--seed", str(2**62)], f"seed = {2**62}: must be < 2^62") for command in COMMANDS),
         *((command, ["--seed", "-1"], "seed = -1: must be a whole number >= 0") for command in COMMANDS),
         *((command, ["--device", "cuda:9"], "device = cuda:9: is not on this machine") for command in COMMANDS),
         ("adjust", ["--reading", "twice"], "'twice' for argument '--reading'"),

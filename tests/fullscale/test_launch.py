@@ -2,6 +2,7 @@
 
 import copy
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,12 +24,12 @@ IMAGES, BATCH = 56, 16  # three whole batches and one of 8
 SETTINGS = {"epochs": 1, "batch": BATCH, "images": IMAGES, "lr": 0.05}
 
 
-def torchrun(out: Path, *arguments: str) -> subprocess.Popen[bytes]:
+def torchrun(out: Path, *arguments: str, stderr: int | None = None) -> subprocess.Popen[str]:
     command = [sys.executable, "-W", "ignore", "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
     command += ["-m", "fullscale", "train", "wrn-10-1", "--data", "synthetic", "--device", "cpu", "--out", str(out)]
     # As on a terminal, where the first process draws a bar.
     environment = os.environ | {"OMP_NUM_THREADS": "1", "FORCE_COLOR": "1"}
-    return subprocess.Popen([*command, *arguments], env=environment, start_new_session=True)
+    return subprocess.Popen([*command, *arguments], env=environment, start_new_session=True, stderr=stderr, text=True)
 
 
 def flags(settings: dict) -> list[str]:
@@ -80,6 +81,16 @@ def test_killed_and_resumed_two_processes_end_in_the_same_bits(tmp_path: Path) -
     assert torchrun(tmp_path / "killed", *arguments).wait(240) == 0
     weights = [(tmp_path / name / "weights.safetensors").read_bytes() for name in ("whole", "killed")]
     assert weights[0] == weights[1]
+
+
+def test_what_is_refused_is_told_once(tmp_path: Path) -> None:
+    (tmp_path / "run").write_text("no folder")
+    with torchrun(tmp_path / "run", *flags(SETTINGS), stderr=subprocess.PIPE) as process:
+        _, told = process.communicate(timeout=240)
+    assert re.findall("fullscale: .*", told) == [
+        f"fullscale: out = {tmp_path / 'run'}: cannot be made a folder: File exists"
+    ]
+    assert process.returncode != 0
 
 
 def test_alone_a_process_is_the_whole_team() -> None:

@@ -231,6 +231,12 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path, whole: Path, mon
     assert files(out) == files(whole)
 
 
+def forget(out: Path, *names: str) -> None:
+    record = json.loads((out / "record.json").read_text())
+    del record[names[0]][names[1]]
+    (out / "record.json").write_text(json.dumps(record))
+
+
 @pytest.mark.parametrize(
     ("spoil", "told"),
     [
@@ -241,6 +247,12 @@ def test_a_full_disk_leaves_the_last_checkpoint(tmp_path: Path, whole: Path, mon
         (lambda out: (out / "record.json").write_text("[]"), "file = .*record.json: must hold one JSON object"),
         (lambda out: (out / "record.json").write_text('{"schema": 2}'), "schema = 2: .*record.json is of another"),
         (lambda out: (out / "record.json").write_text('{"schema": 1}'), "file = .*record.json: is no record of a run"),
+        (
+            lambda out: forget(out, "hardware", "processes"),
+            "file = .*: is no record of a run: it lacks hardware.processes",
+        ),
+        (lambda out: forget(out, "data", "checksum"), ".*: is no record of a run: it lacks data.checksum"),
+        (lambda out: forget(out, "recipe", "lr"), "recipe = lr: missing, or not a field of a recipe"),
         (lambda out: (out / "record.json").write_text("{}"), "schema = None: .*record.json is of another"),
     ],
 )

@@ -165,3 +165,9 @@ def test_neither_torchs_own_generator_nor_the_images_change(source: Source) -> N
 def test_a_mistake_is_refused_before_the_first_batch(source: Source, call, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{message}"):
         call(source)
+
+
+def test_plain_images_come_in_the_order_that_is_asked_for(source: Source) -> None:
+    asked = torch.tensor([7, 3, 22, 0, 15])
+    assert order(source, source.plain_batches(2, asked)) == asked.tolist()
+    assert order(source, source.plain_batches(2)) == list(range(TRAIN))
