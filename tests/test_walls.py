@@ -17,6 +17,7 @@ ALLOWED_IN = {
     "simulator/pictures.py": DRAWING,
     "simulator/parallel.py": {"threadpoolctl"},
     "fullscale/pictures.py": DRAWING,
+    "tests/test_pictures.py": DRAWING,
     "fullscale/files.py": {"safetensors"},
 }
 ALLOWED = {
