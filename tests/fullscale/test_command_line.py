@@ -176,7 +176,7 @@ BAD = {
     "lr nan": ([*SMALL, "--lr", "nan"], "lr = nan: must be a finite number > 0"),
     "weight decay nan": ([*SMALL, "--weight-decay", "nan"], "weight_decay = nan: must lie in 0 <= weight_decay < 1"),
     "seed -1": ([*SMALL, "--seed", "-1"], "seed = -1: must be a whole number >= 0"),
-    "seed 2^63": ([*SMALL, "--seed", str(2**63)], f"seed = {2**63}: must be < 2^63"),
+    "seed 2^62": ([*SMALL, "--seed", str(2**62)], f"seed = {2**62}: must be < 2^62"),
     "images 0": ([*SMALL, "--images", "0"], "images = 0: must be a whole number >= 1"),
     "images 2049": ([*SMALL, "--images", "2049"], "images = 2049: must be <= 2048"),
     "device": ([*SMALL, "--device", "cuda:9"], "device = cuda:9: is not on this machine"),

@@ -14,12 +14,16 @@ from theory import EQUATIONS, Derivation, Equation
 from theory.chain import Response, relu_stack
 
 few = settings(deadline=None, max_examples=25)
-SECONDS = 5
+# 5 s of CPU where ten million additions take half a second. Hosts differ, and change: both are timed in one process.
+ADDITIONS = 10
 DERIVE_ALL = """
 import time, theory
-start = time.process_time()
+start, total = time.process_time(), 0
+for i in range(10_000_000):
+    total += i
+unit, start = time.process_time() - start, time.process_time()
 derived = [equation.derivation.result for equation in theory.EQUATIONS.values()]
-print(len(derived), time.process_time() - start)
+print(len(derived), (time.process_time() - start) / unit)
 """
 
 retains = st.fractions(Fraction(1, 20), 1, max_denominator=20)
@@ -78,12 +82,12 @@ def test_everything_is_derived_in_a_fresh_process_in_time():
     least = math.inf
     for _ in range(3):  # the best of three: others may use the machine
         command = [sys.executable, "-c", DERIVE_ALL]
-        count, seconds = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+        count, additions = subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
         assert int(count) == len(EQUATIONS)
-        least = min(least, float(seconds))
-        if least < SECONDS:
+        least = min(least, float(additions))
+        if least < ADDITIONS:
             break
-    assert least < SECONDS
+    assert least < ADDITIONS
 
 
 def test_eq10_at_the_issue_s_values_is_the_nearest_double():
