@@ -15,14 +15,21 @@ from fullscale.nets.parts import Block, Net, bn_relu, convolution, imagenet_stem
 
 
 class PreActivation(Block):
-    """What both blocks share: they activate, then branch; `shortcut` is the identity or a 1 x 1 convolution."""
+    """What all blocks share: they activate, then branch; `shortcut` is the identity or a 1 x 1 convolution.
 
+    Attributes:
+        projects_activated: whether that convolution sees the activated input, as the branch does, or the raw one.
+    """
+
+    projects_activated = False
     bn1: nn.Module
     shortcut: nn.Module
 
     def forward(self, x: Tensor) -> Tensor:
         """Map x: (n, inputs, h, w) to (n, outputs, h / stride, w / stride)."""
-        return self.branch(relu(self.bn1(x))) + self.shortcut(x)
+        active = relu(self.bn1(x))
+        activated = self.projects_activated and not isinstance(self.shortcut, nn.Identity)
+        return self.branch(active) + self.shortcut(active if activated else x)
 
     def branch(self, active: Tensor) -> Tensor:
         """Map the activated input to what is added to the shortcut."""
@@ -74,12 +81,7 @@ class Bottleneck(PreActivation):
 class ImageNetBottleneck(Bottleneck):
     """The same, but a projection sees the activated input."""
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Map x: (n, inputs, h, w) to (n, outputs, h / stride, w / stride)."""
-        if isinstance(self.shortcut, nn.Identity):
-            return super().forward(x)
-        active = relu(self.bn1(x))
-        return self.branch(active) + self.shortcut(active)
+    projects_activated = True
 
 
 def preresnet(
