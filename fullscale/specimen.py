@@ -45,9 +45,16 @@ def specimen(net: nn.Module) -> nn.Module:
     """Copy a net in float32, with BNs that never change their buffers and noises that draw from torch's generators.
 
     A copy, so that net keeps its modes, buffers and hooks whatever is done here, and wherever it is interrupted.
+    """
+    return settle(copy.deepcopy(net))
+
+
+def settle(subject: nn.Module) -> nn.Module:
+    """Make a copy a specimen, IN PLACE.
+
     A noise's own generator would not follow the seed of an experiment: each copy would repeat the same draws.
     """
-    subject = copy.deepcopy(net).float()
+    subject.float()
     for module in subject.modules():
         if isinstance(module, BatchNorm):
             module.track_running_stats = False  # its buffers stay, and still normalise in test mode

@@ -1,0 +1,1 @@
+"""Variance shift in anybody's own model: predicted, measured, repaired."""

@@ -1,0 +1,120 @@
+"""Following noise to every BN by the law, as far as it goes, in one noise-free pass."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
+
+from fullscale.doctor.marks import Marks
+from fullscale.doctor.noise_free import Call, NoiseFree, Product
+from fullscale.doctor.parts import Carried, Lost, Noisy, Part, Proportional, Spread, blurred, lost, placed
+from fullscale.doctor.report import Linear
+from fullscale.doctor.rules import RULES, Known, lose
+from fullscale.doctor.shares import as_the_paper_sees_it, of_signal, unbiased
+from fullscale.doctor.stack import Stack
+
+
+@dataclass(frozen=True)
+class Local:
+    """What one source adds to the variance of a BN's input.
+
+    Attributes:
+        added: per channel, (channels,); None where the law does not reach.
+        linear: the layer between, None where Eq. 10 has no place for it.
+    """
+
+    added: Tensor | None
+    linear: Linear | None
+
+
+@dataclass(frozen=True)
+class Input:
+    """A BN's input in one call.
+
+    Attributes:
+        bn: its path.
+        var: UNBIASED, without noise: (channels,).
+        sources: what each that reaches it does there.
+    """
+
+    bn: str
+    var: Tensor
+    sources: dict[str, Local]
+
+
+class Exact(NoiseFree):
+    """A noise-free pass that keeps what the law needs with every tensor that noise has reached.
+
+    Attributes:
+        inputs: of the BNs, in order of execution.
+    """
+
+    def __init__(self, stack: Stack) -> None:
+        super().__init__(stack)
+        self.inputs: list[Input] = []
+        self._noisy: Marks[Noisy] = Marks(blurred)
+        self._known = Known(self._noisy, stack)
+
+    def before(self, call: Call) -> Any:
+        """Find out what becomes of the noise in the arguments; None if there is none."""
+        if not any(map(self._known, call.tensors)):
+            return None
+        return RULES.get(call.op, lose)(call, self._known)
+
+    def after(self, call: Call, out: Any, kept: Any) -> None:
+        """Note it with the results."""
+        if kept is not None:
+            self._note(call, out, kept)
+
+    def multiplied(self, call: Call, out: Tensor, product: Product, kept: Any) -> None:
+        """Let a source begin; one on another's noise needs the second moment of that, so that both are lost."""
+        name, law, signal, sharing = product
+        if kept is not None or (law.mean == 0 and call.written):
+            self._note(call, out, lost(*_listed(kept), ((name, Lost()),)))
+        elif law.mean == 0:
+            self._note(call, out, ((name, Carried(signal, law, sharing, bare=True)),))
+        else:
+            self._note(call, out, ((name, Proportional(law.times(1 / law.mean), sharing)),))
+
+    def mixed(self, call: Call, out: Any, names: frozenset[str], kept: Any) -> None:
+        """Let sources begin that multiply nothing."""
+        self._note(call, out, lost(*_listed(kept), tuple((name, Lost()) for name in sorted(names))))
+
+    def normalised(self, name: str, x: Tensor) -> None:
+        """Read what has arrived at a BN."""
+        arrived: dict[str, Local] = {}
+        for source, part in self._known(x):
+            own = _local(part, x)
+            arrived[source] = _sum(arrived[source], own) if source in arrived else own
+        self.inputs.append(Input(name, unbiased(x), arrived))
+
+    def _note(self, call: Call, out: Any, noisy: Noisy | list[Noisy]) -> None:
+        results = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
+        written = call.written
+        for index, tensor in enumerate(results + written):
+            own = noisy[min(index, len(noisy) - 1)] if isinstance(noisy, list) else noisy
+            if any(tensor is each for each in written):
+                self._noisy.overwrite(tensor, own)
+            else:
+                self._noisy.mark(tensor, own)
+
+
+def _listed(kept: Noisy | list[Noisy] | None) -> list[Noisy]:
+    return kept if isinstance(kept, list) else [kept or ()]
+
+
+def _local(part: Part, x: Tensor) -> Local:
+    match part:
+        case Proportional(law, sharing) if sharing != "batch":
+            return Local(law.var * of_signal(x), as_the_paper_sees_it(None, x, None, x))
+        case Carried(g, law, sharing) if sharing != "batch" and not part.spoilt:
+            return Local(placed(law.var * of_signal(g), part.start, x), as_the_paper_sees_it(None, g, None, g))
+        case Spread(share):
+            return Local(placed(part.s2 * share, part.start, x), part.linear)
+    return Local(None, None)
+
+
+def _sum(one: Local, other: Local) -> Local:
+    """Of parts on separate channels."""
+    return Local(None if one.added is None or other.added is None else one.added + other.added, one.linear)

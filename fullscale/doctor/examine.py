@@ -1,0 +1,160 @@
+"""Finding what shifts the variance of each BN in anybody's model, by how much, and why."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import Any
+
+from torch import nn
+
+from fullscale.batchnorms import BatchNorm
+from fullscale.contracts import refusal, seeding, whole
+from fullscale.doctor.exact import Exact
+from fullscale.doctor.laws import Law
+from fullscale.doctor.patient import Patient, samples
+from fullscale.doctor.probing import Probed
+from fullscale.doctor.report import Report, Row, Sharing, Source
+from fullscale.doctor.tally import Tally
+from fullscale.doctor.tested import Tested, keeps_statistics, trained
+from fullscale.specimen import Progress, faithful, unheard
+
+
+def examine(
+    model: nn.Module,
+    batches: Iterable[Any],
+    *,
+    probes: int = 16,
+    seed: int = 0,
+    progress: Progress = unheard,
+) -> Report:
+    """Find every source of multiplicative noise in a model, and predict and measure the shift of every BN.
+
+    Of each batch, one pass as in training with every random number replaced by its mean gives the local shift of each
+    BN, by the law Var_Train = Var_Test + s^2 sum w^2 E[x^2] wherever at most one linear layer lies between. Elsewhere
+    random noise is let in, BNs giving what they give without. A pass in test mode gives real_var (Section 4).
+
+    Args:
+        model: any; it comes back as it was, buffers, modes, hooks and random state included. What is in evaluation mode
+            while the whole is in train mode counts as frozen.
+        batches: inputs, or pairs of an input and a target, gone through once. An input is what the model takes; a
+            mapping is spread over its arguments if it names them, and so is a sequence if it does not take one.
+        probes: passes with random noise, a batch and an experiment, where the law does not reach; at least 2.
+        seed: of what is drawn.
+        progress: is told after each batch how many samples are done.
+
+    Raises:
+        ValueError: if there are no batches, an argument lies outside its domain, or the model cannot be copied or run.
+    """
+    whole("probes", probes, at_least=2)
+    seeding("seed", seed)
+    first, given = _started(batches)
+    with faithful(model, seed):
+        findings = _Findings(Patient(model, first), probes)
+        for batch in given:
+            findings.update(batch)
+            progress(findings.images)
+    return findings.report()
+
+
+def _started(batches: Iterable[Any]) -> tuple[Any, Iterator[Any]]:
+    rest = iter(batches)
+    try:
+        first = next(rest)
+    except StopIteration:
+        raise refusal("batches", 0, "there must be at least one") from None
+    return first, chain([first], rest)
+
+
+@dataclass
+class _Findings:
+    patient: Patient
+    probes: int
+    images: int = 0
+    largest: int = 0
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    products: dict[str, tuple[str, Law | None, Sharing]] = field(default_factory=dict)
+    called: Counter[str] = field(default_factory=Counter)
+
+    def __post_init__(self) -> None:
+        self.tested = Tested(self.patient)
+
+    def update(self, batch: Any) -> None:
+        """Examine one batch."""
+        self.patient.train()
+        exact = Exact(self.patient.stack)
+        self.patient.run(batch, exact)
+        self.products |= exact.products
+        calls = Counter[str]()
+        probed = Probed(self.patient, batch, exact.inputs, self.probes, *_apart(exact.products))
+        for own in exact.inputs:
+            self.tallies.setdefault(own.bn, Tally()).update(own, calls[own.bn], probed)
+            calls[own.bn] += 1
+        self.called |= calls
+        self.patient.test()
+        self.patient.run(batch, self.tested)
+        self.images += samples(batch)
+        self.largest = max(self.largest, samples(batch))
+
+    def report(self) -> Report:
+        """Put it together."""
+        reaching = {name for tally in self.tallies.values() for name in tally.single}
+        sources = {
+            name: Source(name, kind, law and law.family, law and law.s2, sharing, name not in reaching)
+            for name, (kind, law, sharing) in self.products.items()
+        }
+        rows = tuple(
+            self._row(index, bn, tally, sources) for index, (bn, tally) in enumerate(self.tallies.items(), start=1)
+        )
+        return Report(rows, tuple(sources.values()), tuple(self._notes(sources)), self.images, self.largest)
+
+    def _row(self, index: int, path: str, tally: Tally, sources: dict[str, Source]) -> Row:
+        bn, real_var = self.patient.bns[path], self.tested.real_var(path)
+        moving_var = bn.get_buffer("running_var").mean().item() if keeps_statistics(bn) else None
+        measurable = moving_var and real_var and trained(bn)
+        predicted, stderr = tally.shift(tally.together)
+        channel, shift = tally.worst()
+        return Row(
+            index=index,
+            bn=path,
+            kind=type(bn).__name__,
+            channels=bn.num_features,
+            ways=tally.ways(sources),
+            predicted=predicted,
+            stderr=stderr,
+            exact=tally.together.exact,
+            worst_channel=channel,
+            worst_shift=shift,
+            moving_var=moving_var,
+            real_var=real_var,
+            shift_ratio=max(real_var / moving_var, moving_var / real_var) if measurable else None,
+            notes=tuple(self._notes_on(path, bn)),
+        )
+
+    def _notes_on(self, path: str, bn: BatchNorm) -> Iterator[str]:
+        if not keeps_statistics(bn):
+            yield "keeps no moving statistics: in test, too, it normalises by its batch, and nothing shifts"
+        elif not trained(bn):
+            yield "its moving statistics are those it began with: there is nothing yet to measure the shift against"
+        if keeps_statistics(bn) and self.patient.frozen(bn):
+            yield "is frozen: in training, too, it normalises by its moving statistics, and does not learn the noise"
+        if self.called[path] > 1:
+            yield f"is called {self.called[path]} times a pass: its statistics mix them, and so do these numbers"
+        if keeps_statistics(bn) and path not in self.tested.shadows:
+            yield "is called in training only"
+
+    def _notes(self, sources: dict[str, Source]) -> Iterator[str]:
+        if self.patient.lazy:
+            yield "the model has lazy modules: their weights were drawn here, and are not those that it will get"
+        for source in sources.values():
+            if source.s2 is None and not source.safe:
+                yield f"{source.name} draws random numbers that do not simply multiply the signal: they are not examined"
+        for path in self.patient.bns.keys() - self.tallies.keys():
+            when = "in test mode only" if path in self.tested.shadows else "never"
+            yield f"{path} is called {when}: it is not examined"
+
+
+def _apart(products: dict[str, tuple[str, Law | None, Sharing]]) -> tuple[set[str], set[str]]:
+    """The sources that cannot be probed, and those that draw one number for a whole batch."""
+    blind = {name for name, (_, law, _) in products.items() if law is None}
+    return blind, {name for name, (_, _, sharing) in products.items() if sharing in ("batch", "other")}

@@ -1,0 +1,353 @@
+"""Running a model as in training, every random number replaced by its mean.
+
+It happens below the modules, in the operators that they call: noise is found by what it does, random numbers times
+the signal, whoever wrote it and whatever it is called, and the model runs unedited.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map_only
+
+from fullscale.doctor.laws import Law, computed, drawn
+from fullscale.doctor.marks import Marks
+from fullscale.doctor.report import Sharing
+from fullscale.doctor.stack import Stack
+
+aten = torch.ops.aten
+
+BATCH_NORMS = {
+    getattr(aten, name)
+    for name in (
+        "native_batch_norm",
+        "cudnn_batch_norm",
+        "miopen_batch_norm",
+        "_native_batch_norm_legit",
+        "_native_batch_norm_legit_no_training",
+        "_batch_norm_with_update",
+        "_batch_norm_no_update",
+    )
+}
+
+
+class Call(NamedTuple):
+    """An operator and what it is called with."""
+
+    func: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+
+    @property
+    def op(self) -> Any:
+        """The operator, whatever its overload."""
+        return self.func.overloadpacket
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """Every tensor in the arguments."""
+        return [leaf for leaf in tree_leaves((self.args, self.kwargs)) if isinstance(leaf, Tensor)]
+
+    @property
+    def arguments(self) -> dict[str, Any]:
+        """All arguments by the names of the schema, defaults included."""
+        schema = self.func._schema.arguments
+        given = dict(zip((argument.name for argument in schema), self.args, strict=False)) | self.kwargs
+        return {argument.name: argument.default_value for argument in schema if argument.has_default_value()} | given
+
+    @property
+    def written(self) -> list[Tensor]:
+        """The tensors that it writes in place."""
+        names = _written(self.func)
+        arguments = self.arguments if names else {}
+        return [leaf for name in names for leaf in tree_leaves(arguments.get(name)) if isinstance(leaf, Tensor)]
+
+    def run(self, args: tuple[Any, ...] | None = None) -> Any:
+        """Call it."""
+        return self.func(*(self.args if args is None else args), **self.kwargs)
+
+    def mapped(self, change: Any) -> "Call":
+        """The same call with other tensors."""
+        args, kwargs = tree_map_only(Tensor, change, (self.args, self.kwargs))
+        return Call(self.func, args, kwargs)
+
+
+@cache
+def _written(func: Any) -> tuple[str, ...]:
+    return tuple(each.name for each in func._schema.arguments if each.alias_info and each.alias_info.is_write)
+
+
+@dataclass(frozen=True)
+class Random:
+    """Of a tensor that holds random numbers and no signal.
+
+    Attributes:
+        names: of the draws that it came from.
+        law: of its numbers, independent of each other; None where it is not known.
+    """
+
+    names: frozenset[str]
+    law: Law | None
+
+
+class Product(NamedTuple):
+    """Random numbers times the signal.
+
+    Attributes:
+        name: of the draw.
+        law: of the numbers.
+        signal: what they multiply.
+        sharing: which elements of the result share a number.
+    """
+
+    name: str
+    law: Law
+    signal: Tensor
+    sharing: Sharing
+
+
+class NoiseFree(TorchDispatchMode):
+    """While it is entered, random numbers are their means, and BNs work as they are switched.
+
+    Subclasses learn of every operator by `before`, which may keep something for `after`.
+
+    Args:
+        stack: of the model that is run.
+
+    Attributes:
+        products: every source of noise by its name, in order: its kind, its law (None if that could not be followed)
+            and who shares its numbers.
+    """
+
+    def __init__(self, stack: Stack) -> None:
+        super().__init__()
+        self.stack = stack
+        self.products: dict[str, tuple[str, Law | None, Sharing]] = {}
+        self._kinds: dict[str, str] = {}
+        self._random: Marks[Random] = Marks(_merged)
+
+    def before(self, call: Call) -> Any:
+        """Look at a call that is about to run."""
+        raise NotImplementedError
+
+    def after(self, call: Call, out: Any, kept: Any) -> None:
+        """Look at what an operator gave; `kept` is what `before` returned."""
+        raise NotImplementedError
+
+    def drew(self, call: Call, out: Any, name: str) -> None:
+        """Look at random numbers that were drawn, and replaced by their mean."""
+
+    def multiplied(self, call: Call, out: Tensor, product: Product, kept: Any) -> None:
+        """Look at the product of random numbers and the signal."""
+        raise NotImplementedError
+
+    def mixed(self, call: Call, out: Any, names: frozenset[str], kept: Any) -> None:
+        """Look at what came of random numbers and the signal in another way."""
+        raise NotImplementedError
+
+    def normalised(self, name: str, x: Tensor) -> None:
+        """Look at the input of a BN, the signal's mean over the noise."""
+        raise NotImplementedError
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run an operator."""
+        del types
+        call = Call(func, args, kwargs or {})
+        if torch.Tag.nondeterministic_seeded in func.tags:
+            return self._draw(call)
+        marks = [mark for mark in map(self._random.read, call.tensors) if mark is not None]
+        if marks:
+            return self._reckon(call, marks)
+        if call.op in BATCH_NORMS and self.stack.bn:
+            self.normalised(self.stack.path, args[0])
+            return call.run()
+        return self._step(call)
+
+    def _step(self, call: Call) -> Any:
+        kept = self.before(call)
+        out = call.run()
+        self.after(call, out, kept)
+        return out
+
+    def _draw(self, call: Call) -> Any:
+        if call.op is aten.native_dropout:
+            return self._native_dropout(call)
+        if not _only_draws(call):
+            return self._draw_within(call)
+        law = drawn(call.op, call.arguments)
+        out = call.run()
+        if law is not None and out.is_floating_point():
+            out.fill_(law.mean)
+        name = self._name()
+        self._random.overwrite(out, Random(frozenset([name]), law))
+        self.drew(call, out, name)
+        return out
+
+    def _draw_within(self, call: Call) -> Any:
+        """Run an operator that may draw for itself, as attention does for its own Dropout."""
+        kept, state = self.before(call), _generator_state(call)
+        out = call.run()
+        if torch.equal(state, _generator_state(call)):
+            self.after(call, out, kept)
+        else:
+            self._mix(call, out, frozenset([self._name()]), kept)
+        return out
+
+    def _native_dropout(self, call: Call) -> Any:
+        """Take the one operator apart that draws and multiplies at once."""
+        x, drop, train = call.args
+        if train is False or drop in (0, 1):
+            return self._step(call)
+        with self:
+            noise = torch.empty_like(x).bernoulli_(1 - drop).div_(1 - drop)
+            return x * noise, torch.ones_like(x, dtype=torch.bool)
+
+    def _reckon(self, call: Call, marks: Sequence[Random]) -> Any:
+        """Run an operator on random numbers, and perhaps the signal."""
+        kept, names = self.before(call), frozenset[str]().union(*(mark.names for mark in marks))
+        product = self._product(call)
+        if product is not None:
+            out = _mean_product(call, product)
+            self._cover(call)
+            self._multiply(call, out, product, kept)
+        elif self._without_signal(call):
+            out = call.run()
+            self._mark(call, out, names, marks)
+            self.after(call, out, kept)
+        else:
+            out = call.run()
+            self._cover(call)
+            self._mix(call, out, names, kept)
+        return out
+
+    def _cover(self, call: Call) -> None:
+        """Note that the signal was written over random numbers."""
+        for tensor in call.written:
+            if self._random.read(tensor) is not None:
+                self._random.overwrite(tensor, None)
+
+    def _mark(self, call: Call, out: Any, names: frozenset[str], marks: Sequence[Random]) -> None:
+        """Note the law of what was computed from random numbers alone."""
+        law = self._computed(call, marks[0].law) if len(marks) == 1 else None
+        for leaf in tree_leaves(out):
+            if not call.written and self._random.read(leaf) is not None:
+                continue  # a view
+            if law is not None and leaf.is_floating_point():
+                leaf.fill_(law.mean)
+            self._random.overwrite(leaf, Random(names, law))
+
+    def _computed(self, call: Call, law: Law | None) -> Law | None:
+        if law is None or call.kwargs.get("alpha", 1) != 1:
+            return None
+        scalars = [leaf for leaf in call.args if isinstance(leaf, int | float)]
+        scalars += [leaf.item() for leaf in _read(call) if leaf.dim() == 0 and self._random.read(leaf) is None]
+        first = isinstance(call.args[0], Tensor) and self._random.read(call.args[0]) is not None
+        return computed(call.op, law, scalars, reverse=not first and call.op is not aten.copy_)
+
+    def _product(self, call: Call) -> Product | None:
+        """Read a call as random numbers times the signal, None if it is not."""
+        arguments = list(call.arguments.values())
+        match call.op:
+            case aten.mul | aten.mul_:
+                pair, flip = arguments[:2], False
+            case aten.masked_fill | aten.masked_fill_ if _zero(arguments[2]):
+                pair, flip = arguments[:2], True
+            case aten.where if len(arguments) == 3 and _zero(arguments[2]):
+                pair, flip = arguments[:2], False
+            case _:
+                return None
+        if not all(isinstance(each, Tensor) for each in pair):
+            return None
+        marks = [self._random.read(each) for each in pair]
+        if (marks[0] is None) == (marks[1] is None):
+            return None
+        noise, mark, signal = (pair[0], marks[0], pair[1]) if marks[0] is not None else (pair[1], marks[1], pair[0])
+        if mark is None or mark.law is None or len(mark.names) > 1 or signal.dim() == 0:
+            return None
+        law = mark.law.times(-1).plus(1) if flip else mark.law
+        return Product(next(iter(mark.names)), law, signal, _sharing(noise, signal))
+
+    def _without_signal(self, call: Call) -> bool:
+        return all(each.dim() == 0 or self._random.read(each) is not None for each in _read(call))
+
+    def _multiply(self, call: Call, out: Tensor, product: Product, kept: Any) -> None:
+        self._found(product.name, product.law, product.sharing)
+        self.multiplied(call, out, product, kept)
+
+    def _mix(self, call: Call, out: Any, names: frozenset[str], kept: Any) -> None:
+        for name in sorted(names):
+            self._found(name, None, "other")
+        self.mixed(call, out, names, kept)
+
+    def _found(self, name: str, law: Law | None, sharing: Sharing) -> None:
+        if name in self.products:
+            _, before, shared = self.products[name]
+            law, sharing = (law if law == before else None), (sharing if sharing == shared else "other")
+        self.products[name] = self._kinds.get(name, self.stack.kind), law, sharing
+
+    def _name(self) -> str:
+        name = self.stack.draw()
+        self._kinds[name] = self.stack.kind
+        return name
+
+
+def _merged(marks: Iterable[Random]) -> Random | None:
+    """Any part of random numbers is random numbers."""
+    marks = list(marks)
+    laws = {mark.law for mark in marks}
+    names = frozenset[str]().union(*(mark.names for mark in marks))
+    return Random(names, laws.pop() if len(laws) == 1 else None) if marks else None
+
+
+def _generator_state(call: Call) -> Tensor:
+    device = next((tensor.device for tensor in call.tensors if tensor.is_cuda), None)
+    return torch.get_rng_state() if device is None else torch.cuda.get_rng_state(device)
+
+
+def _only_draws(call: Call) -> bool:
+    """Whether it makes random numbers, and no signal goes in: what it reads gives a shape, or a probability."""
+    return all(name in ("self", "p") for name, value in call.arguments.items() if isinstance(value, Tensor)) and (
+        bool(call.written) or call.op.__name__.startswith(("rand", "bernoulli", "normal"))
+    )
+
+
+def _read(call: Call) -> list[Tensor]:
+    """The tensors whose values matter: not what `copy_` overwrites."""
+    return call.tensors[1:] if call.op is aten.copy_ else call.tensors
+
+
+def _zero(value: Any) -> bool:
+    return (isinstance(value, int | float) and value == 0) or (
+        isinstance(value, Tensor) and value.dim() == 0 and value.item() == 0
+    )
+
+
+def _mean_product(call: Call, product: Product) -> Tensor:
+    """Multiply by the mean: numbers that are not floating, such as a mask, cannot hold theirs."""
+    mean = product.signal.new_full((), product.law.mean)
+    if call.written:
+        return product.signal.mul_(mean) if call.written[0] is product.signal else call.run()
+    other = next(each for each in call.tensors if each is not product.signal)
+    return product.signal * mean.expand(torch.broadcast_shapes(other.shape, product.signal.shape))
+
+
+def _sharing(noise: Tensor, signal: Tensor) -> Sharing:
+    """Say which elements of the product share a number: those along which the noise does not extend."""
+    shape = torch.broadcast_shapes(noise.shape, signal.shape)
+    missing = len(shape) - noise.dim()
+    own = [size > 1 and stride > 0 for size, stride in zip(noise.shape, noise.stride(), strict=True)]
+    shared = [dim for dim, size in enumerate(shape) if size > 1 and not (dim >= missing and own[dim - missing])]
+    spread = [dim for dim, size in enumerate(shape) if size > 1 and dim not in shared]
+    if signal.shape != shape:
+        return "other"
+    if not shared:
+        return "element"
+    if 0 in shared:
+        return "batch"
+    if all(dim < 2 for dim in spread) and all(dim >= 2 for dim in shared):
+        return "channel"
+    return "sample" if not any(dim > 0 for dim in spread) else "other"

@@ -1,0 +1,166 @@
+"""What noise has become on its way: what is kept of it with a tensor that it has reached.
+
+A tensor is its noise-free value plus, for every source, a part of mean zero. As long as that part is a known signal
+times the source's own numbers, or only its variance is needed, the law is exact.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+import torch
+from torch import Tensor
+
+from fullscale.doctor.laws import Law
+from fullscale.doctor.marks import place
+from fullscale.doctor.report import Linear, Sharing
+
+
+@dataclass(frozen=True)
+class Proportional:
+    """The tensor itself is multiplied: noise-free value times n, for numbers n of mean 1.
+
+    Attributes:
+        law: of n.
+        sharing: which elements share an n.
+    """
+
+    law: Law
+    sharing: Sharing
+
+
+@dataclass(frozen=True)
+class Carried:
+    """A carrier g times (n - mean of n) is added, to all channels of the tensor or to some in a row.
+
+    Attributes:
+        carrier: g: (samples, channels, ...).
+        law: of n.
+        sharing: which elements share an n.
+        start: the first channel.
+        bare: nothing else is there, as in the r x that Uout adds to x.
+    """
+
+    carrier: Tensor
+    law: Law
+    sharing: Sharing
+    start: int = 0
+    bare: bool = False
+    version: int = -1
+
+    def __post_init__(self) -> None:
+        if self.version < 0:
+            object.__setattr__(self, "version", self.carrier._version)
+
+    @property
+    def spoilt(self) -> bool:
+        """Whether the carrier was written since."""
+        return self.carrier._version != self.version
+
+    def is_carried_by(self, tensor: Tensor) -> bool:
+        """Whether a tensor is the carrier."""
+        same = tensor.untyped_storage()._cdata == self.carrier.untyped_storage()._cdata
+        return same and place(tensor) == place(self.carrier) and not self.spoilt
+
+    def whole(self, channels: int) -> Tensor:
+        """The carrier with zeros for all other channels."""
+        if self.start == 0 and self.carrier.shape[1] == channels:
+            return self.carrier
+        g = self.carrier
+        padded = g.new_zeros(g.shape[0], channels, *g.shape[2:])
+        padded[:, self.start : self.start + g.shape[1]] = g
+        return padded
+
+
+@dataclass(frozen=True)
+class Spread:
+    """A linear layer has mixed the source's numbers: what is kept is the variance that they add.
+
+    Attributes:
+        share: per channel, mean over samples and positions: (channels,).
+        linear: the layer.
+        s2: variance of the noise.
+        start: the first channel.
+    """
+
+    share: Tensor
+    linear: Linear | None
+    s2: float
+    start: int = 0
+
+
+@dataclass(frozen=True)
+class Lost:
+    """No formula is known: it has to be probed."""
+
+
+Part: TypeAlias = Proportional | Carried | Spread | Lost
+Noisy: TypeAlias = tuple[tuple[str, Part], ...]
+"""The parts of a tensor by the names of their sources; the same source may come twice, from several ways."""
+
+
+def lost(*many: Noisy) -> Noisy:
+    """The same sources, all lost."""
+    return tuple((name, Lost()) for name in dict.fromkeys(name for noisy in many for name, _ in noisy))
+
+
+def blurred(many: Iterable[Noisy]) -> Noisy | None:
+    """What is known of some other part of a storage."""
+    return lost(*many) or None
+
+
+def sole(noisy: Noisy) -> Noisy:
+    """Lose the sources that come several times: their parts are correlated."""
+    names = [name for name, _ in noisy]
+    once = tuple((name, part) for name, part in noisy if names.count(name) == 1)
+    return once + lost(tuple((name, part) for name, part in noisy if names.count(name) > 1))
+
+
+def each(noisy: Noisy, change: Callable[[Part], Part]) -> Noisy:
+    """Change every part by itself."""
+    return tuple((name, change(part)) for name, part in noisy)
+
+
+def carried(part: Part, tensor: Tensor, *, copy: bool = False) -> Part:
+    """Let what was proportional to a tensor be carried by it, or by a copy where it is about to be written."""
+    if isinstance(part, Proportional):
+        return Carried(tensor.clone() if copy else tensor, part.law, part.sharing)
+    if isinstance(part, Carried):
+        return Lost() if part.spoilt else replace(part, bare=False)
+    return part
+
+
+def scaled(part: Part, factor: Tensor | float, tensor: Tensor) -> Part:
+    """Multiply a tensor by a signal without noise, of the same shape or smaller."""
+    match part:
+        case Proportional():
+            return part
+        case Carried(carrier, start=start) if not part.spoilt:
+            along = factor
+            if isinstance(factor, Tensor) and factor.dim() > 0:
+                along = factor.expand(tensor.shape).narrow(1, start, carrier.shape[1])
+            return Carried(carrier * along, part.law, part.sharing, start)
+        case Spread(share, start=start):
+            along = _per_channel(factor, tensor)
+            if along is None:
+                return Lost()
+            return replace(part, share=share * along[start : start + len(share)].square())
+    return Lost()
+
+
+def _per_channel(factor: Tensor | float, tensor: Tensor) -> Tensor | None:
+    """A factor as (channels,), None if it is not the same for all samples and positions."""
+    channels = tensor.shape[1]
+    if not isinstance(factor, Tensor) or factor.dim() == 0:
+        return torch.as_tensor(factor, dtype=tensor.dtype, device=tensor.device).expand(channels)
+    shape = (1,) * (tensor.dim() - factor.dim()) + tuple(factor.shape)
+    if any(size > 1 for dim, size in enumerate(shape) if dim != 1):
+        return None
+    return factor.reshape(-1).expand(channels)
+
+
+def placed(added: Tensor, start: int, x: Tensor) -> Tensor:
+    """A share of some channels in a row, with zeros for the others of x: (channels,)."""
+    whole = added.new_zeros(x.shape[1])
+    whole[start : start + len(added)] = added
+    return whole

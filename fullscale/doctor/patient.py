@@ -1,0 +1,143 @@
+"""A copy of anybody's model to examine, and how a batch is handed to it."""
+
+import copy
+import inspect
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from itertools import chain
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
+from torch.utils._pytree import tree_leaves, tree_map_only
+
+from fullscale.batchnorms import BatchNorm
+from fullscale.contracts import refusal
+from fullscale.doctor.stack import Stack
+from fullscale.specimen import settle
+
+
+class Patient:
+    """A copy of a model, in float32, that changes nothing of itself however it is run.
+
+    Args:
+        model: stays as it is. Where it is in train mode, its modules' modes are those of its training, so that a part
+            in evaluation mode is frozen; else `train()` says what training would be.
+        batch: gives lazy modules their shapes.
+
+    Attributes:
+        model: the copy.
+        stack: knows which of its modules is at work.
+        lazy: whether there were lazy modules, whose weights are therefore drawn here.
+
+    Raises:
+        ValueError: if the model cannot be copied, was compiled to TorchScript, or cannot take the batch.
+    """
+
+    def __init__(self, model: nn.Module, batch: Any) -> None:
+        model = getattr(model, "_orig_mod", model)  # of torch.compile
+        if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
+            raise refusal("model", type(model).__name__, "is TorchScript, which cannot be watched; give its source")
+        try:
+            self.model = copy.deepcopy(model)
+        except (RuntimeError, TypeError, AttributeError) as error:
+            raise refusal("model", type(model).__name__, f"cannot be copied: {error}") from error
+        if not self.model.training:
+            self.model.train()
+        self._training = {module: module.training for module in self.model.modules()}
+        self._device = next((each.device for each in model.parameters()), torch.device("cpu"))
+        self.stack = Stack(self.model)
+        self.lazy = any(map(is_lazy, chain(model.parameters(), model.buffers())))
+        if self.lazy:
+            self.test()
+            self.run(batch)
+        settle(self.model)
+
+    @property
+    def bns(self) -> dict[str, BatchNorm]:
+        """Every BN by its path."""
+        return {name: module for name, module in self.model.named_modules() if isinstance(module, BatchNorm)}
+
+    def frozen(self, bn: BatchNorm) -> bool:
+        """Whether a BN normalises by its moving statistics in training, too."""
+        return not self._training[bn]
+
+    def train(self) -> None:
+        """Switch to training, as the model itself would be."""
+        for module, training in self._training.items():
+            module.training = training
+
+    def test(self) -> None:
+        """Switch to evaluation."""
+        self.model.eval()
+
+    def without_noise(self) -> None:
+        """Switch BNs to training, unless they are frozen, and all the rest to evaluation."""
+        self.test()
+        for bn in self.bns.values():
+            bn.training = self._training[bn]
+
+    def run(self, batch: Any, watch: AbstractContextManager[Any] | None = None) -> None:
+        """Do a forward pass, watched.
+
+        Args:
+            batch: what the model takes, or a pair of that and a target, which is left out.
+            watch: is entered for it.
+
+        Raises:
+            ValueError: if the model cannot take it.
+        """
+        given = self._given(batch)
+        try:
+            self._pass(given, watch or nullcontext())
+        except Exception as error:
+            told = self._failure(given)
+            if told is None:  # it is not the model
+                raise
+            shapes = ", ".join(str(tuple(leaf.shape)) for leaf in tree_leaves(given) if isinstance(leaf, Tensor))
+            raise refusal("input", shapes or type(given).__name__, f"the model fails on it: {told}") from error
+
+    def _pass(self, given: Any, watch: AbstractContextManager[Any]) -> None:
+        given = tree_map_only(Tensor, Tensor.clone, given)  # the model may write on it
+        self.stack.restart()
+        with torch.compiler.set_stance("force_eager"), watch:
+            if isinstance(given, Mapping) and self._takes(**given):
+                self.model(**given)
+            elif isinstance(given, list | tuple) and self._takes(*given) and not self._takes(given):
+                self.model(*given)
+            else:
+                self.model(given)
+
+    def _failure(self, given: Any) -> str | None:
+        try:
+            self._pass(given, nullcontext())
+        except Exception as error:
+            return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        return None
+
+    def _given(self, batch: Any) -> Any:
+        given = batch[0] if isinstance(batch, list | tuple) and len(batch) == 2 else batch
+        return tree_map_only(Tensor, self._moved, given)
+
+    def _moved(self, tensor: Tensor) -> Tensor:
+        return tensor.to(self._device, torch.float32 if tensor.is_floating_point() else tensor.dtype)
+
+    def _takes(self, *args: Any, **kwargs: Any) -> bool:
+        try:
+            inspect.signature(self.model.forward).bind(*args, **kwargs)
+        except TypeError:
+            return False
+        return True
+
+
+def samples(batch: Any) -> int:
+    """How many samples a batch has: the length of the first tensor in it.
+
+    Raises:
+        ValueError: if there is no tensor.
+    """
+    for leaf in tree_leaves(batch):
+        if isinstance(leaf, Tensor) and leaf.dim() > 0:
+            return len(leaf)
+    raise refusal("batch", type(batch).__name__, "must hold a tensor of samples")

@@ -1,0 +1,200 @@
+"""What the doctor found."""
+
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+Sharing: TypeAlias = Literal["element", "channel", "sample", "batch", "other"]
+"""Who draws a number of their own: every element; every channel (Dropout2d); every sample's whole branch (stochastic
+depth); the batch, one for all; or something between."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A place at which random numbers multiply the signal in training.
+
+    Attributes:
+        name: path in the model of the module that draws them; from the second draw of a pass on with its number, ":2".
+        kind: class of that module, such as "Dropout"; of the one that calls it where the noise is a bare function.
+        noise: "bernoulli" (Dropout, stochastic depth), "uniform" (Uout), "normal" (Gaussian Dropout); None where what
+            becomes of the drawn numbers could not be followed.
+        s2: variance of the noise over its mean squared, the law's s^2; None where `noise` is.
+        sharing: which elements share a number.
+        safe: no BN comes after it (Section 5), so that it shifts nothing.
+    """
+
+    name: str
+    kind: str
+    noise: Literal["bernoulli", "uniform", "normal"] | None
+    s2: float | None
+    sharing: Sharing
+    safe: bool
+
+    @property
+    def strength(self) -> tuple[str, float] | None:
+        """How strong it is as its kind is given: drop = 1 - p, beta, or sigma."""
+        if self.s2 is None or self.noise is None:
+            return None
+        match self.noise:
+            case "bernoulli":
+                return "drop", self.s2 / (1 + self.s2)
+            case "uniform":
+                return "beta", (3 * self.s2) ** 0.5
+            case "normal":
+                return "sigma", self.s2**0.5
+
+
+@dataclass(frozen=True)
+class Linear:
+    """The one linear layer between a noise and a BN, as Eq. 10 sees it; "none" of them in case (a).
+
+    Attributes:
+        name: its path in the model; None in case (a), where the noise multiplies what goes into BN itself.
+        d: weights of one output unit; 1 in case (a).
+        d_cos2: mean of d cos^2 theta over the output units (Eq. 11); 1 in case (a).
+        c: mean of what the noise multiplies, over channels, samples and positions.
+        v: mean over channels of its variance, UNBIASED, by batch.
+        rho: the common correlation that gives a sum of d of its elements the variance it has; 0 where d = 1.
+    """
+
+    name: str | None
+    d: int
+    d_cos2: float
+    c: float
+    v: float
+    rho: float
+
+    def eq10(self, s2: float) -> float:
+        """Return Var_Test / Var_Train by Eq. 10 (in case (a) Eq. 6), for element-wise noise, with (1 - p) / p = s2."""
+        test = self.v + self.v * self.rho * (self.d_cos2 - 1)
+        return test / (test + s2 * (self.c**2 + self.v))
+
+
+@dataclass(frozen=True)
+class Way:
+    """How one source shifts one BN's variance by itself, all other noise replaced by its mean.
+
+    Attributes:
+        source: its name.
+        exact: by the law; else probed with random noise.
+        shift: local Var_Test / Var_Train, means over channels; None where it cannot be said.
+        stderr: of `shift`; 0 where `exact`, None where `shift` is.
+        linear: what lies between; None where that is not at most one linear layer.
+        eq10: the shift as the paper's Eq. 10 has it; None where it does not apply.
+    """
+
+    source: str
+    exact: bool
+    shift: float | None
+    stderr: float | None
+    linear: Linear | None
+    eq10: float | None
+
+
+@dataclass(frozen=True)
+class Row:
+    """One BN. Local is what noise does on ways that pass through no other BN; the rest is inherited.
+
+    Attributes:
+        index: 1 for the first.
+        bn: its path in the model.
+        kind: its class.
+        channels: how many.
+        ways: one per source that reaches it.
+        predicted: the local Var_Test / Var_Train of all its sources together: the mean over channels of one over the
+            mean of the other, UNBIASED variances by batch. 1 where no source reaches it; None where it cannot be said.
+        stderr: of `predicted`, over the random noise: 0 where `exact`.
+        exact: whether all of it follows from the law.
+        worst_channel: the one whose local shift is furthest from 1, counted from 0; None where no source reaches it.
+        worst_shift: its Var_Test / Var_Train.
+        moving_var: mean over channels of BN's running_var; None where it keeps none.
+        real_var: mean over channels of BN's average (by its momentum) of UNBIASED batch variances in test mode; None
+            where the test does not come here.
+        shift_ratio: max(r, 1/r) of r = real_var / moving_var; None where one of them is, or where BN has not been
+            trained, so that moving_var is nothing but its start.
+        notes: what is special about it, a line each.
+    """
+
+    index: int
+    bn: str
+    kind: str
+    channels: int
+    ways: tuple[Way, ...]
+    predicted: float | None
+    stderr: float | None
+    exact: bool
+    worst_channel: int | None
+    worst_shift: float | None
+    moving_var: float | None
+    real_var: float | None
+    shift_ratio: float | None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The names of the sources that reach it."""
+        return tuple(way.source for way in self.ways)
+
+    @property
+    def shift(self) -> float | None:
+        """Measured Var_Test / Var_Train, real_var / moving_var; None where `shift_ratio` is."""
+        if self.shift_ratio is None or self.real_var is None or self.moving_var is None:
+            return None
+        return self.real_var / self.moving_var
+
+    @property
+    def inherited(self) -> float | None:
+        """What remains of the measured shift beside the local one: `shift` over `predicted`."""
+        return None if self.shift is None or self.predicted is None else self.shift / self.predicted
+
+    @property
+    def harm(self) -> float:
+        """The larger of the predicted ratio and the measured one, each >= 1; 1 where there is neither."""
+        return max(1.0, 1 / self.predicted if self.predicted else 1.0, self.shift_ratio or 1.0)
+
+
+@dataclass(frozen=True)
+class Report:
+    """A model's BNs and what shifts them.
+
+    Attributes:
+        rows: one per BN, in order of execution in training.
+        sources: of noise, in order of execution.
+        notes: what could not be examined, or was taken in a way that a reader may want to know; a line each.
+        images: samples that were seen.
+        batch: samples in the largest batch.
+    """
+
+    rows: tuple[Row, ...]
+    sources: tuple[Source, ...]
+    notes: tuple[str, ...]
+    images: int
+    batch: int
+
+    @property
+    def by_harm(self) -> tuple[Row, ...]:
+        """The rows, the most harmed first."""
+        return tuple(sorted(self.rows, key=lambda row: -row.harm))
+
+    @property
+    def safe(self) -> tuple[Source, ...]:
+        """The sources that no BN comes after (Section 5)."""
+        return tuple(source for source in self.sources if source.safe)
+
+    @property
+    def nothing_to_find(self) -> str | None:
+        """Why there is nothing to look for, None if there is."""
+        if not self.rows:
+            return "no BN is called, so no variance can shift"
+        if not self.sources:
+            return "no noise is drawn in training, so training and test have the same variance"
+        if len(self.safe) == len(self.sources):
+            return "all noise comes after the last BN it could disturb, as Section 5 advises"
+        return None
+
+    def source(self, name: str) -> Source:
+        """Return the source of that name."""
+        return next(source for source in self.sources if source.name == name)
+
+    def above(self, threshold: float) -> tuple[Row, ...]:
+        """Return the rows with a predicted or measured ratio above `threshold`; none if there is nothing to find."""
+        return () if self.nothing_to_find else tuple(row for row in self.rows if row.harm > threshold)

@@ -1,0 +1,253 @@
+"""What becomes of noise in each operator, as far as the law knows; all others lose it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any, TypeAlias
+
+import torch
+from torch import Tensor
+from torch.utils._pytree import tree_leaves
+
+from fullscale.doctor.marks import Marks
+from fullscale.doctor.noise_free import Call
+from fullscale.doctor.parts import (
+    Carried,
+    Lost,
+    Noisy,
+    Part,
+    Proportional,
+    Spread,
+    carried,
+    each,
+    lost,
+    placed,
+    scaled,
+    sole,
+)
+from fullscale.doctor.shares import Convolution, FullyConnected
+from fullscale.doctor.stack import Stack
+
+aten = torch.ops.aten
+
+
+class Known:
+    """What is known of the arguments of a call."""
+
+    def __init__(self, noisy: Marks[Noisy], stack: Stack) -> None:
+        self._noisy, self._stack = noisy, stack
+
+    def __call__(self, value: Any) -> Noisy:
+        """Return the parts of an argument; none of what is no tensor."""
+        return (self._noisy.read(value) or ()) if isinstance(value, Tensor) else ()
+
+    @property
+    def layer(self) -> str:
+        """Path of the module at work."""
+        return self._stack.path
+
+
+def lose(call: Call, known: Known) -> Noisy:
+    """The rule of any operator that has no other."""
+    return lost(*map(known, call.tensors))
+
+
+def keep(call: Call, known: Known) -> Noisy:
+    """The rule of copies."""
+    return each(known(call.args[0]), lambda part: replace(part, bare=False) if isinstance(part, Carried) else part)
+
+
+def overwrite(call: Call, known: Known) -> Noisy:
+    """The rule of what forgets its first argument."""
+    if len(call.args) > 1 and isinstance(call.args[1], Tensor):
+        source = call.args[1]
+        return known(source) if source.shape == call.args[0].shape else lost(known(source))
+    return ()
+
+
+def rectify(call: Call, known: Known) -> Noisy:
+    """The rule of f with f(n x) = n f(x) for n >= 0: noise commutes with it."""
+    noisy = known(call.args[0])
+    commutes = len(noisy) == 1 and isinstance(noisy[0][1], Proportional) and noisy[0][1].law.low >= 0
+    return noisy if commutes and not any(map(known, call.args[1:])) else lose(call, known)
+
+
+def add(call: Call, known: Known) -> Noisy:
+    """The rule of sums and differences."""
+    one, other = call.args[:2]
+    alpha = call.kwargs.get("alpha", 1)
+    if call.op in (aten.add, aten.add_) and alpha == 1:
+        for term, rest in ((one, other), (other, one)):
+            (name, part), *more = known(rest) or [("", Lost())]
+            if isinstance(part, Carried) and part.bare and not more and not known(term):
+                if isinstance(term, Tensor) and part.is_carried_by(term):
+                    return ((name, Proportional(part.law.plus(1), part.sharing)),)
+    shape = _shape(one, other)
+    terms = [_term(each, shape, call, known) for each in (one, other)]
+    return sole(terms[0] + each(terms[1], lambda part: scaled(part, alpha, other) if alpha != 1 else part))
+
+
+def _term(term: Any, shape: torch.Size, call: Call, known: Known) -> Noisy:
+    noisy = known(term)
+    if noisy and term.shape != shape:
+        return lost(noisy)
+    written = any(term is tensor for tensor in call.written)
+    return each(noisy, lambda part: carried(part, term, copy=written))
+
+
+def multiply(call: Call, known: Known) -> Noisy:
+    """The rule of products, and of quotients by what has no noise."""
+    one, other = call.args[:2]
+    divides = call.op in (aten.div, aten.div_)
+    if (known(one) and known(other)) or (divides and (known(other) or "rounding_mode" in call.kwargs)):
+        return lose(call, known)
+    tensor, factor = (one, other) if known(one) else (other, one)
+    if tensor.shape != _shape(one, other):
+        return lose(call, known)
+    return each(known(tensor), lambda part: scaled(part, 1 / factor if divides else factor, tensor))
+
+
+def negate(call: Call, known: Known) -> Noisy:
+    """The rule of -x."""
+    return each(known(call.args[0]), lambda part: scaled(part, -1.0, call.args[0]))
+
+
+def _shape(one: Any, other: Any) -> torch.Size:
+    return torch.broadcast_shapes(*(each.shape for each in (one, other) if isinstance(each, Tensor)))
+
+
+def convolve(call: Call, known: Known) -> Noisy:
+    """The rule of convolutions."""
+    x, weight, bias, *geometry = call.args
+    if known(weight) or known(bias):
+        return lose(call, known)
+    return through(Convolution(weight, *geometry), x, known)
+
+
+def connect(call: Call, known: Known) -> Noisy:
+    """The rule of fully connected layers on single vectors: addmm(bias, x, weight^T) or mm(x, weight^T)."""
+    x, weight = call.args[-2:]
+    if x.dim() != 2 or call.kwargs or any(known(each) for each in call.args if each is not x):
+        return lose(call, known)
+    return through(FullyConnected(weight.t()), x, known)
+
+
+def through(layer: Convolution | FullyConnected, x: Tensor, known: Known) -> Noisy:
+    """Pass noise through a linear layer."""
+    return each(sole(known(x)), lambda part: _spread(layer, x, part, known.layer))
+
+
+def _spread(layer: Convolution | FullyConnected, x: Tensor, part: Part, name: str) -> Part:
+    part = carried(part, x)
+    if not isinstance(part, Carried):
+        return Lost()
+    whole = part.whole(layer.inputs)
+    share = layer.share(whole, part.sharing)
+    if share is None:
+        return Lost()
+    return Spread(share, layer.linear(name, whole) if whole is part.carrier else None, part.law.var)
+
+
+def concatenate(call: Call, known: Known) -> Noisy:
+    """The rule of concatenation along the channels."""
+    tensors, dim = call.args[0], call.args[1] if len(call.args) > 1 else call.kwargs.get("dim", 0)
+    if dim not in (1, 1 - tensors[0].dim()) or any(tensor.dim() != tensors[0].dim() for tensor in tensors):
+        return lose(call, known)
+    noisy, start = (), 0
+    for tensor in tensors:
+        noisy += each(known(tensor), lambda part, tensor=tensor, start=start: _moved(carried(part, tensor), start))
+        start += tensor.shape[1]
+    return noisy
+
+
+def _moved(part: Part, by: int) -> Part:
+    return replace(part, start=part.start + by) if isinstance(part, Carried | Spread) else part
+
+
+def pad(call: Call, known: Known) -> Noisy:
+    """The rule of padding with a constant."""
+    x, widths = call.args[:2]
+    value = call.args[2] if len(call.args) > 2 else 0
+
+    def padded(part: Part) -> Part:
+        if isinstance(part, Proportional) and value == 0:
+            return part
+        part = carried(part, x)
+        if not isinstance(part, Carried):
+            return Lost()
+        return Carried(aten.constant_pad_nd(part.whole(x.shape[1]), widths), part.law, part.sharing)
+
+    return each(known(x), padded)
+
+
+def view(call: Call, known: Known) -> list[Noisy]:
+    """The rule of what moves or leaves out elements: it moves carriers alike, if every element has its own number."""
+    x = call.args[0]
+    outs = [leaf for leaf in tree_leaves(call.run()) if isinstance(leaf, Tensor)]
+    moved = [(name, _viewed(call, x, part, outs)) for name, part in known(x)]
+    return [tuple((name, parts[index]) for name, parts in moved) for index in range(len(outs))]
+
+
+def _viewed(call: Call, x: Tensor, part: Part, outs: list[Tensor]) -> list[Part]:
+    nothing: list[Part] = [Lost()] * len(outs)
+    if isinstance(part, Spread):
+        return _viewed_share(call, x, part) or nothing
+    if isinstance(part, Lost) or not _keeps_groups(part, x, outs):
+        return nothing
+    if isinstance(part, Proportional):
+        return [part] * len(outs)
+    if part.spoilt or x.dim() < 2 or part.carrier.dim() != x.dim():
+        return nothing
+    carriers = Call(call.func, (part.whole(x.shape[1]), *call.args[1:]), call.kwargs).run()
+    return [Carried(leaf, part.law, part.sharing) for leaf in tree_leaves(carriers) if isinstance(leaf, Tensor)]
+
+
+def _keeps_groups(part: Proportional | Carried, x: Tensor, outs: list[Tensor]) -> bool:
+    if part.sharing == "element":
+        return True
+    return part.sharing == "sample" and all(out.dim() > 1 and out.shape[0] == x.shape[0] for out in outs)
+
+
+def _viewed_share(call: Call, x: Tensor, part: Spread) -> list[Part] | None:
+    """Of a share that is the same at all samples and positions, where these stay together."""
+    whole = placed(part.share, part.start, x).view(1, -1, *[1] * (x.dim() - 2)).expand(x.shape)
+    try:
+        outs = tree_leaves(Call(call.func, (whole, *call.args[1:]), call.kwargs).run())
+    except RuntimeError:  # a view that would need a copy
+        return None
+    places = x.numel() // x.shape[1]
+    for out in outs:
+        apart = any(stride for dim, stride in enumerate(out.stride()) if dim != 1 and out.shape[dim] > 1)
+        if out.dim() < 2 or apart or out.numel() != places * out.shape[1]:
+            return None
+    return [Spread(out.transpose(0, 1).flatten(1)[:, 0].clone(), part.linear, part.s2) for out in outs]
+
+
+Rule: TypeAlias = Callable[[Call, Known], Noisy | list[Noisy]]
+RULES: dict[Any, Rule] = {
+    **dict.fromkeys((aten.clone, aten.detach, aten.alias, aten._to_copy), keep),
+    **dict.fromkeys((aten.copy_, aten.fill_, aten.zero_), overwrite),
+    **dict.fromkeys((aten.relu, aten.relu_, aten.leaky_relu, aten.leaky_relu_, aten._prelu_kernel, aten.abs), rectify),
+    **dict.fromkeys((aten.add, aten.add_, aten.sub, aten.sub_), add),
+    **dict.fromkeys((aten.mul, aten.mul_, aten.div, aten.div_), multiply),
+    **dict.fromkeys((aten.neg, aten.neg_), negate),
+    aten.convolution: convolve,
+    **dict.fromkeys((aten.addmm, aten.mm), connect),
+    aten.cat: concatenate,
+    aten.constant_pad_nd: pad,
+    **dict.fromkeys(
+        (
+            aten.view,
+            aten._unsafe_view,
+            aten.permute,
+            aten.transpose,
+            aten.t,
+            aten.squeeze,
+            aten.unsqueeze,
+            aten.slice,
+            aten.select,
+            aten.split,
+            aten.split_with_sizes,
+        ),
+        view,
+    ),
+}

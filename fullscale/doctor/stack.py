@@ -1,0 +1,56 @@
+"""Which module of a model is at work."""
+
+from collections import Counter
+from typing import Any
+
+from torch import nn
+
+from fullscale.batchnorms import BatchNorm
+
+
+class Stack:
+    """Knows the modules of a model that are being called, the innermost last.
+
+    Args:
+        model: gets hooks, which stay: it must be a copy.
+    """
+
+    def __init__(self, model: nn.Module) -> None:
+        self._called: list[tuple[str, nn.Module]] = []
+        self._draws: Counter[str] = Counter()
+        for name, module in model.named_modules():
+            module.register_forward_pre_hook(self._entering(name, module), prepend=True)
+            module.register_forward_hook(self._leaving, always_call=True)
+
+    @property
+    def path(self) -> str:
+        """Where the innermost module stands in the model; "" outside of it, and for the model itself."""
+        return self._called[-1][0] if self._called else ""
+
+    @property
+    def kind(self) -> str:
+        """Class of the innermost module."""
+        return type(self._called[-1][1]).__name__ if self._called else ""
+
+    @property
+    def bn(self) -> bool:
+        """Whether the innermost module is a BN."""
+        return bool(self._called) and isinstance(self._called[-1][1], BatchNorm)
+
+    def restart(self) -> None:
+        """Begin a pass: draws are counted from the first again."""
+        self._called.clear()
+        self._draws.clear()
+
+    def draw(self) -> str:
+        """Name a draw of random numbers: by the module, from its second draw of a pass on with a number."""
+        path = self.path or self.kind
+        self._draws[path] += 1
+        return path if self._draws[path] == 1 else f"{path}:{self._draws[path]}"
+
+    def _entering(self, name: str, module: nn.Module) -> Any:
+        return lambda *_: self._called.append((name, module))
+
+    def _leaving(self, *_: Any) -> None:
+        if self._called:
+            self._called.pop()

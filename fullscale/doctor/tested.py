@@ -1,0 +1,47 @@
+"""What goes into each BN in test mode: Section 4's real_var."""
+
+from typing import Any
+
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from fullscale.batchnorms import BatchNorm
+from fullscale.doctor.noise_free import BATCH_NORMS
+from fullscale.doctor.patient import Patient
+from fullscale.statistics import Shadow
+
+
+class Tested(TorchDispatchMode):
+    """While it is entered, BNs that keep moving statistics show their inputs to shadows of theirs.
+
+    Attributes:
+        shadows: of those that were called, by path.
+    """
+
+    def __init__(self, patient: Patient) -> None:
+        super().__init__()
+        self.shadows: dict[str, Shadow] = {}
+        self._stack, self._bns = patient.stack, patient.bns
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Run an operator."""
+        del types
+        if func.overloadpacket in BATCH_NORMS and self._stack.bn:
+            path = self._stack.path
+            if keeps_statistics(self._bns[path]):
+                self.shadows.setdefault(path, Shadow(self._bns[path])).see(args[0])
+        return func(*args, **(kwargs or {}))
+
+    def real_var(self, path: str) -> float | None:
+        """Mean over channels of BN's average of UNBIASED batch variances; None if it was not called."""
+        return self.shadows[path].read()[1].mean().item() if path in self.shadows else None
+
+
+def keeps_statistics(bn: BatchNorm) -> bool:
+    """Whether a BN keeps moving statistics."""
+    return bn.running_mean is not None and bn.running_var is not None
+
+
+def trained(bn: BatchNorm) -> bool:
+    """Whether the moving statistics of a BN are others than those it begins with."""
+    mean, var = bn.get_buffer("running_mean"), bn.get_buffer("running_var")
+    return bool((mean != 0).any() or (var != 1).any())
