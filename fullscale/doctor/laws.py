@@ -86,15 +86,10 @@ def drawn(op: Any, arguments: dict[str, Any]) -> Law | None:
             return _bernoulli(arguments.get("p", arguments["self"]))
         case aten.uniform_:
             return uniform(arguments["from"], arguments["to"])
-        case aten.normal_:
+        case aten.normal_ | aten.normal if not isinstance(arguments["mean"], Tensor):
             return normal(arguments["mean"], arguments["std"])
-        case aten.normal if not isinstance(arguments["mean"], Tensor):
-            return normal(arguments["mean"], arguments["std"])
-        case aten.rand | aten.rand_like:
-            return uniform(0.0, 1.0)
-        case aten.randn | aten.randn_like:
-            return normal(0.0, 1.0)
-    return None
+    standard = {aten.rand: uniform(0, 1), aten.rand_like: uniform(0, 1)}
+    return (standard | dict.fromkeys((aten.randn, aten.randn_like), normal(0, 1))).get(op)
 
 
 def _bernoulli(kept: float | Tensor) -> Law | None:

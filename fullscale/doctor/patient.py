@@ -2,7 +2,7 @@
 
 import copy
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from itertools import chain
 from typing import Any
@@ -141,3 +141,17 @@ def samples(batch: Any) -> int:
         if isinstance(leaf, Tensor) and leaf.dim() > 0:
             return len(leaf)
     raise refusal("batch", type(batch).__name__, "must hold a tensor of samples")
+
+
+def started(batches: Iterable[Any]) -> tuple[Any, Iterator[Any]]:
+    """Return the first batch, and all of them.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    rest = iter(batches)
+    try:
+        first = next(rest)
+    except StopIteration:
+        raise refusal("batches", 0, "there must be at least one") from None
+    return first, chain([first], rest)

@@ -24,26 +24,46 @@ class Added(NamedTuple):
 
 
 class Probed:
-    """What was probed for one batch.
+    """What was probed for one batch, in passes that let several sources draw at once.
 
     Args:
         patient: in training.
         batch: the same that gave the inputs.
         inputs: of the BNs, without noise.
-        probes: passes with random noise.
         blind: names of sources that cannot be probed.
         common: names of sources that draw one number for a whole batch.
     """
 
     def __init__(
-        self, patient: Patient, batch: Any, inputs: Sequence[Input], probes: int, blind: set[str], common: set[str]
+        self, patient: Patient, batch: Any, inputs: Sequence[Input], *, blind: set[str], common: set[str]
     ) -> None:
-        self._inputs = inputs
-        self._common = common
-        self._reached = _reached(inputs)
-        self._read: dict[frozenset[str], list[dict[str, list[Reading | None]]]] = {}
-        for active in experiments(inputs, blind):
-            self._read[active] = [self._once(patient, batch, active) for _ in range(probes)]
+        self._patient, self._batch, self._inputs = patient, batch, inputs
+        self._blind, self._common = blind, common
+        self._reached: dict[str, set[str]] = {}
+        for each in inputs:
+            self._reached.setdefault(each.bn, set()).update(each.sources)
+        self._lost = [(each.bn, name) for each in inputs for name, own in each.sources.items() if own.added is None]
+        self._passes: dict[frozenset[str], list[dict[str, list[Reading | None]]]] = {}
+
+    def all_together(self, probes: int) -> None:
+        """Let all sources draw, if a BN needs it."""
+        if any(not self._reached[bn] & self._blind for bn, _ in self._lost):
+            self._let(set().union(*self._reached.values()) - self._blind, probes)
+
+    def one_by_one(self, probes: int) -> None:
+        """Let every source draw by itself that shares a BN with others, those at once that meet nowhere."""
+        groups: list[set[str]] = []
+        for name in dict.fromkeys(name for bn, name in self._lost if len(self._reached[bn]) > 1):
+            if name in self._blind:
+                continue
+            rivals = set().union(*(names for names in self._reached.values() if name in names))
+            fitting = next((group for group in groups if not group & rivals), None)
+            if fitting is None:
+                groups.append({name})
+            else:
+                fitting.add(name)
+        for group in groups:
+            self._let(group, max(2, probes // len(groups)))
 
     def added(self, bn: str, call: int, sources: Iterable[str], clean: Tensor) -> Added | None:
         """Return what sources add together to the call'th input of a BN, None if that was not probed.
@@ -55,51 +75,19 @@ class Probed:
             clean: the UNBIASED variance without noise, (channels,).
         """
         wanted = frozenset(sources)
-        for active, passes in self._read.items():
+        for active, passes in self._passes.items():
             if active & self._reached[bn] == wanted:
-                readings = [_reading(each, bn, call) for each in passes]
+                readings = [each[bn][call] for each in passes]
                 return _added([each for each in readings if each], clean, common=bool(wanted & self._common))
         return None
 
-    def _once(self, patient: Patient, batch: Any, active: frozenset[str]) -> dict[str, list[Reading | None]]:
-        probe = Probe(patient.stack, active)
-        patient.run(batch, probe)
+    def _let(self, active: set[str], probes: int) -> None:
+        self._passes[frozenset(active)] = [self._once(frozenset(active)) for _ in range(probes)]
+
+    def _once(self, active: frozenset[str]) -> dict[str, list[Reading | None]]:
+        probe = Probe(self._patient.stack, active)
+        self._patient.run(self._batch, probe)
         return probe.inputs
-
-
-def _reading(one: dict[str, list[Reading | None]], bn: str, call: int) -> Reading | None:
-    calls = one.get(bn, [])
-    return calls[call] if call < len(calls) else None
-
-
-def experiments(inputs: Sequence[Input], blind: set[str]) -> list[frozenset[str]]:
-    """Group the sources to be probed: those that meet at no BN draw together, and once all do.
-
-    Args:
-        inputs: of the BNs.
-        blind: names of sources that cannot be probed.
-    """
-    reached = _reached(inputs)
-    lost = {(each.bn, name) for each in inputs for name, own in each.sources.items() if own.added is None}
-    groups: list[set[str]] = []
-    for name in dict.fromkeys(name for _, name in sorted(lost) if name not in blind):
-        rivals = set().union(*(names for names in reached.values() if name in names)) - {name}
-        fitting = next((group for group in groups if not group & rivals), None)
-        if fitting is None:
-            groups.append({name})
-        else:
-            fitting.add(name)
-    together = {name for names in reached.values() if len(names) > 1 for name in names} - blind
-    if any(len(reached[bn]) > 1 and not reached[bn] & blind for bn, _ in lost):
-        groups.append(together)
-    return [frozenset(group) for group in groups]
-
-
-def _reached(inputs: Iterable[Input]) -> dict[str, set[str]]:
-    reached: dict[str, set[str]] = {}
-    for each in inputs:
-        reached.setdefault(each.bn, set()).update(each.sources)
-    return reached
 
 
 def _added(readings: Sequence[Reading], clean: Tensor, *, common: bool) -> Added | None:

@@ -76,14 +76,23 @@ def add(call: Call, known: Known) -> Noisy:
     one, other = call.args[:2]
     alpha = call.kwargs.get("alpha", 1)
     if call.op in (aten.add, aten.add_) and alpha == 1:
-        for term, rest in ((one, other), (other, one)):
-            (name, part), *more = known(rest) or [("", Lost())]
-            if isinstance(part, Carried) and part.bare and not more and not known(term):
-                if isinstance(term, Tensor) and part.is_carried_by(term):
-                    return ((name, Proportional(part.law.plus(1), part.sharing)),)
+        completed = _completed(one, other, known) or _completed(other, one, known)
+        if completed is not None:
+            return completed
     shape = _shape(one, other)
     terms = [_term(each, shape, call, known) for each in (one, other)]
     return sole(terms[0] + each(terms[1], lambda part: scaled(part, alpha, other) if alpha != 1 else part))
+
+
+def _completed(signal: Any, product: Any, known: Known) -> Noisy | None:
+    """Read x + r x as (1 + r) x."""
+    parts = known(product)
+    if len(parts) != 1 or known(signal) or not isinstance(signal, Tensor):
+        return None
+    name, part = parts[0]
+    if isinstance(part, Carried) and part.bare and part.is_carried_by(signal):
+        return ((name, Proportional(part.law.plus(1), part.sharing)),)
+    return None
 
 
 def _term(term: Any, shape: torch.Size, call: Call, known: Known) -> Noisy:

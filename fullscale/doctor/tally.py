@@ -13,30 +13,50 @@ from fullscale.doctor.report import Linear, Source, Way
 
 @dataclass
 class Share:
-    """What some noise adds to the variance of a BN's input, over calls and batches.
+    """What some noise adds to the variance of a BN's input, over the calls for which that is known.
 
     Attributes:
-        added: sum per channel, (channels,) float64.
-        variance: of its mean over channels, over the noise.
+        var: sum of the UNBIASED variances without it, (channels,) float64; None before the first.
+        added: sum of what it adds.
+        variance: of the mean of `added` over channels, over the noise.
         exact: whether the law gave all of it.
-        known: whether it is known at all.
     """
 
-    added: Tensor | float = 0.0
+    var: Tensor | None = None
+    added: Tensor | None = None
     variance: float = 0.0
     exact: bool = True
-    known: bool = True
 
-    def update(self, local: Local | None, probed: Added | None) -> None:
-        """Let a call in: by the law, or else as it was probed."""
-        if local is not None and local.added is not None:
-            self.added = self.added + local.added.double()
-        elif probed is not None:
-            self.exact = False
-            self.added = self.added + probed.added
-            self.variance += probed.variance
+    def update(self, var: Tensor, local: Local, probed: Added | None) -> None:
+        """Let a call in: by the law, or else as it was probed, if it was."""
+        if local.added is not None:
+            probed = Added(local.added, 0.0)
         else:
-            self.exact = self.known = False
+            self.exact = False
+        if probed is not None:
+            self.var = var.double() if self.var is None else self.var + var
+            self.added = probed.added.double() if self.added is None else self.added + probed.added
+            self.variance += probed.variance
+
+    @property
+    def shift(self) -> tuple[float | None, float | None]:
+        """Var_Test / Var_Train, means over channels, and its standard error; None where it is not known."""
+        if self.var is None or self.added is None:
+            return None, None
+        test, train = self.var.mean().item(), (self.var + self.added).mean().item()
+        if train <= 0:  # a BN of constants
+            return 1.0, 0.0
+        return test / train, test / train**2 * self.variance**0.5
+
+    @property
+    def worst(self) -> tuple[int | None, float | None]:
+        """The channel whose shift is furthest from 1, and that shift; a channel that never varies has none."""
+        if self.var is None or self.added is None:
+            return None, None
+        train = self.var + self.added
+        shift = torch.where((self.var > 0) & (train > 0), self.var / train, 1.0)
+        channel = int(torch.maximum(shift, 1 / shift).argmax())
+        return channel, shift[channel].item()
 
 
 @dataclass
@@ -44,54 +64,33 @@ class Tally:
     """One BN, over calls and batches.
 
     Attributes:
-        calls: so far.
-        var: sum of the UNBIASED variances of its input without noise, (channels,) float64.
-        together: of all sources.
-        single: of each by itself.
+        together: what all sources add.
+        single: what each adds by itself.
     """
 
-    calls: int = 0
-    var: Tensor | float = 0.0
     together: Share = field(default_factory=Share)
     single: dict[str, Share] = field(default_factory=dict)
-    linears: dict[str, list[Linear | None]] = field(default_factory=dict)
+    _linears: dict[str, list[Linear | None]] = field(default_factory=dict)
 
     def update(self, own: Input, call: int, probed: Probed) -> None:
         """Let a call in, the call'th of its batch."""
-        self.calls += 1
-        self.var = self.var + own.var.double()
         for name, local in own.sources.items():
             share = self.single.setdefault(name, Share())
-            share.update(local, probed.added(own.bn, call, [name], own.var))
-            self.linears.setdefault(name, []).append(local.linear)
-        self.together.update(_sum(own.sources, own.var), probed.added(own.bn, call, own.sources, own.var))
+            share.update(own.var, local, probed.added(own.bn, call, [name], own.var))
+            self._linears.setdefault(name, []).append(local.linear)
+        together = _sum(own.sources, own.var)
+        self.together.update(own.var, together, probed.added(own.bn, call, own.sources, own.var))
 
     def ways(self, sources: Mapping[str, Source]) -> tuple[Way, ...]:
         """What each source does by itself."""
         return tuple(self._way(sources[name], share) for name, share in self.single.items())
 
     def _way(self, source: Source, share: Share) -> Way:
-        shift, stderr = self.shift(share)
-        linear = _average(self.linears[source.name])
-        applies = linear is not None and source.sharing == "element" and source.s2 is not None
-        return Way(source.name, share.exact, shift, stderr, linear, linear.eq10(source.s2) if applies else None)
-
-    def shift(self, share: Share) -> tuple[float | None, float | None]:
-        """Return Var_Test / Var_Train, means over channels, and its standard error; None where it is not known."""
-        if not share.known:
-            return None, None
-        test, added = (torch.as_tensor(each, dtype=torch.float64).mean().item() for each in (self.var, share.added))
-        train = test + added
-        return test / train, test / train**2 * share.variance**0.5
-
-    def worst(self) -> tuple[int | None, float | None]:
-        """Return the channel whose shift is furthest from 1, and the shift; channels that never vary have none."""
-        if not self.single or not self.together.known:
-            return None, None
-        train = torch.as_tensor(self.var + self.together.added)
-        shift = torch.where(train > 0, self.var / train, 1.0)
-        channel = int(torch.maximum(shift, 1 / shift).argmax())
-        return channel, shift[channel].item()
+        shift, stderr = share.shift
+        linear, eq10 = _average(self._linears[source.name]), None
+        if linear is not None and source.sharing == "element" and source.s2 is not None:
+            eq10 = linear.eq10(source.s2)
+        return Way(source.name, share.exact, shift, stderr, linear, eq10)
 
 
 def _sum(sources: Mapping[str, Local], like: Tensor) -> Local:

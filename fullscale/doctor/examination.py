@@ -3,16 +3,15 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import chain
 from typing import Any
 
 from torch import nn
 
 from fullscale.batchnorms import BatchNorm
-from fullscale.contracts import refusal, seeding, whole
+from fullscale.contracts import seeding, whole
 from fullscale.doctor.exact import Exact
 from fullscale.doctor.laws import Law
-from fullscale.doctor.patient import Patient, samples
+from fullscale.doctor.patient import Patient, samples, started
 from fullscale.doctor.probing import Probed
 from fullscale.doctor.report import Report, Row, Sharing, Source
 from fullscale.doctor.tally import Tally
@@ -24,7 +23,7 @@ def examine(
     model: nn.Module,
     batches: Iterable[Any],
     *,
-    probes: int = 16,
+    probes: int = 8,
     seed: int = 0,
     progress: Progress = unheard,
 ) -> Report:
@@ -39,7 +38,8 @@ def examine(
             while the whole is in train mode counts as frozen.
         batches: inputs, or pairs of an input and a target, gone through once. An input is what the model takes; a
             mapping is spread over its arguments if it names them, and so is a sequence if it does not take one.
-        probes: passes with random noise, a batch and an experiment, where the law does not reach; at least 2.
+        probes: passes with random noise where the law does not reach, at least 2: so many a batch with all sources
+            drawing, and about so many for the first with each by itself, though at least 2 for each.
         seed: of what is drawn.
         progress: is told after each batch how many samples are done.
 
@@ -48,22 +48,13 @@ def examine(
     """
     whole("probes", probes, at_least=2)
     seeding("seed", seed)
-    first, given = _started(batches)
+    first, given = started(batches)
     with faithful(model, seed):
         findings = _Findings(Patient(model, first), probes)
         for batch in given:
             findings.update(batch)
             progress(findings.images)
     return findings.report()
-
-
-def _started(batches: Iterable[Any]) -> tuple[Any, Iterator[Any]]:
-    rest = iter(batches)
-    try:
-        first = next(rest)
-    except StopIteration:
-        raise refusal("batches", 0, "there must be at least one") from None
-    return first, chain([first], rest)
 
 
 @dataclass
@@ -86,7 +77,7 @@ class _Findings:
         self.patient.run(batch, exact)
         self.products |= exact.products
         calls = Counter[str]()
-        probed = Probed(self.patient, batch, exact.inputs, self.probes, *_apart(exact.products))
+        probed = self._probed(batch, exact)
         for own in exact.inputs:
             self.tallies.setdefault(own.bn, Tally()).update(own, calls[own.bn], probed)
             calls[own.bn] += 1
@@ -95,6 +86,16 @@ class _Findings:
         self.patient.run(batch, self.tested)
         self.images += samples(batch)
         self.largest = max(self.largest, samples(batch))
+
+    def _probed(self, batch: Any, exact: Exact) -> Probed:
+        """Probe all sources together on every batch, one by one on the first."""
+        blind = {name for name, (_, law, _) in exact.products.items() if law is None}
+        common = {name for name, (_, _, sharing) in exact.products.items() if sharing in ("batch", "other")}
+        probed = Probed(self.patient, batch, exact.inputs, blind=blind, common=common)
+        probed.all_together(self.probes)
+        if self.images == 0:
+            probed.one_by_one(self.probes)
+        return probed
 
     def report(self) -> Report:
         """Put it together."""
@@ -111,9 +112,11 @@ class _Findings:
     def _row(self, index: int, path: str, tally: Tally, sources: dict[str, Source]) -> Row:
         bn, real_var = self.patient.bns[path], self.tested.real_var(path)
         moving_var = bn.get_buffer("running_var").mean().item() if keeps_statistics(bn) else None
-        measurable = moving_var and real_var and trained(bn)
-        predicted, stderr = tally.shift(tally.together)
-        channel, shift = tally.worst()
+        shift_ratio = None
+        if moving_var and real_var and trained(bn):
+            shift_ratio = max(real_var / moving_var, moving_var / real_var)
+        predicted, stderr = tally.together.shift
+        channel, shift = tally.together.worst if tally.single else (None, None)
         return Row(
             index=index,
             bn=path,
@@ -127,7 +130,7 @@ class _Findings:
             worst_shift=shift,
             moving_var=moving_var,
             real_var=real_var,
-            shift_ratio=max(real_var / moving_var, moving_var / real_var) if measurable else None,
+            shift_ratio=shift_ratio,
             notes=tuple(self._notes_on(path, bn)),
         )
 
@@ -148,13 +151,7 @@ class _Findings:
             yield "the model has lazy modules: their weights were drawn here, and are not those that it will get"
         for source in sources.values():
             if source.s2 is None and not source.safe:
-                yield f"{source.name} draws random numbers that do not simply multiply the signal: they are not examined"
+                yield f"{source.name} draws numbers that do not simply multiply the signal: they are not examined"
         for path in self.patient.bns.keys() - self.tallies.keys():
             when = "in test mode only" if path in self.tested.shadows else "never"
             yield f"{path} is called {when}: it is not examined"
-
-
-def _apart(products: dict[str, tuple[str, Law | None, Sharing]]) -> tuple[set[str], set[str]]:
-    """The sources that cannot be probed, and those that draw one number for a whole batch."""
-    blind = {name for name, (_, law, _) in products.items() if law is None}
-    return blind, {name for name, (_, _, sharing) in products.items() if sharing in ("batch", "other")}
