@@ -56,6 +56,12 @@ def keep(call: Call, known: Known) -> Noisy:
     return each(known(call.args[0]), lambda part: replace(part, bare=False) if isinstance(part, Carried) else part)
 
 
+def forget(call: Call, known: Known) -> Noisy:
+    """The rule of what takes a shape and no values."""
+    del call, known
+    return ()
+
+
 def overwrite(call: Call, known: Known) -> Noisy:
     """The rule of what forgets its first argument."""
     if len(call.args) > 1 and isinstance(call.args[1], Tensor):
@@ -232,7 +238,9 @@ def _viewed_share(call: Call, x: Tensor, part: Spread) -> list[Part] | None:
 
 
 Rule: TypeAlias = Callable[[Call, Known], Noisy | list[Noisy]]
+SHAPED = ("empty_like", "zeros_like", "ones_like", "full_like", "new_empty", "new_zeros", "new_ones", "new_full")
 RULES: dict[Any, Rule] = {
+    **dict.fromkeys((getattr(aten, name) for name in SHAPED), forget),
     **dict.fromkeys((aten.clone, aten.detach, aten.alias, aten._to_copy), keep),
     **dict.fromkeys((aten.copy_, aten.fill_, aten.zero_), overwrite),
     **dict.fromkeys((aten.relu, aten.relu_, aten.leaky_relu, aten.leaky_relu_, aten._prelu_kernel, aten.abs), rectify),
