@@ -1,4 +1,4 @@
-"""Command line of the real networks: `python -m fullscale train|measure|adjust|ensemble|responses`."""
+"""Command line of the real networks: `python -m fullscale train|measure|adjust|ensemble|responses|doctor`."""
 
 import contextlib
 import io
@@ -10,6 +10,7 @@ import torch
 import tyro
 
 from fullscale.commands.adjust import Adjust
+from fullscale.commands.doctor import Doctor
 from fullscale.commands.ensemble import Ensemble
 from fullscale.commands.measure import Measure
 from fullscale.commands.responses import Respond
@@ -20,7 +21,14 @@ from fullscale.training import Diverged
 
 FAILED, BAD_INPUT, BY_SIGNAL = 1, 2, 128
 
-COMMANDS = {"train": Train, "measure": Measure, "adjust": Adjust, "ensemble": Ensemble, "responses": Respond}
+COMMANDS = {
+    "train": Train,
+    "measure": Measure,
+    "adjust": Adjust,
+    "ensemble": Ensemble,
+    "responses": Respond,
+    "doctor": Doctor,
+}
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -3,13 +3,16 @@
 import contextlib
 import json
 import os
+import pickle
 import sys
+import tempfile
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
+import torch
 from torch import Tensor
 
 from fullscale.contracts import refusal
@@ -90,8 +93,12 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
     return sha256(content).hexdigest()
 
 
-def read_tensors(path: Path, digest: str) -> dict[str, Tensor]:
-    """Read a safetensors file that has this SHA-256, onto the CPU.
+def read_tensors(path: Path, digest: str | None = None) -> dict[str, Tensor]:
+    """Read a safetensors file onto the CPU.
+
+    Args:
+        path: of the file.
+        digest: the SHA-256 that it must have, in hex; None for a file that nobody vouches for.
 
     Raises:
         ValueError: if it cannot be read, or is another.
@@ -100,9 +107,44 @@ def read_tensors(path: Path, digest: str) -> dict[str, Tensor]:
         content = path.read_bytes()
     except OSError as error:
         raise refusal("file", path, f"cannot be read: {error.strerror}") from error
-    if sha256(content).hexdigest() != digest:
+    if digest is not None and sha256(content).hexdigest() != digest:
         raise refusal("file", path, "is damaged: it is not what its record vouches for")
-    return safetensors.torch.load(content)
+    try:
+        return safetensors.torch.load(content)
+    except safetensors.SafetensorError as error:
+        raise refusal("file", path, f"is no safetensors file: {error}") from None
+
+
+def read_torch(path: Path) -> Any:
+    """Read onto the CPU what torch.save wrote, if it is tensors and plain containers: no code of a pickle runs.
+
+    Raises:
+        ValueError: if it cannot be read, or holds something else.
+    """
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except OSError as error:
+        raise refusal("file", path, f"cannot be read: {error.strerror or error}") from error
+    except pickle.UnpicklingError as error:
+        # torch would advise to let the code run
+        raise refusal("file", path, "is damaged, or holds more than tensors in plain containers") from error
+    except Exception as error:  # there is no end to what a damaged file raises
+        raise refusal("file", path, "is no file that torch.save wrote, or is damaged") from error
+
+
+def require_writable(path: Path) -> None:
+    """Make sure before long work that a file can be written; nothing is left behind.
+
+    Raises:
+        ValueError: if it cannot.
+    """
+    if path.is_dir():
+        raise refusal("out", path, "is a folder; name a file")
+    try:
+        with tempfile.TemporaryFile(dir=path.parent):  # permissions do not tell of read-only disks
+            pass
+    except OSError as error:
+        raise refusal("out", path, f"cannot be written: {error.strerror}") from error
 
 
 def folder(path: Path) -> Path:

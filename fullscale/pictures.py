@@ -1,6 +1,7 @@
-"""Pictures of a run, in the form of the paper's Figs. 3 (angles), 4 (shift), 5 (responses) and 6 (ensemble)."""
+"""Pictures in the form of the paper's Figs. 3 (angles), 4 (shift), 5 (responses) and 6 (ensemble); of the doctor's."""
 
 import io
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from fullscale import responses
 from fullscale.angles import Angles
+from fullscale.doctor.report import Report
 from fullscale.ensemble import Ensemble
 from fullscale.files import replace
 from fullscale.measure import Measurement
@@ -33,20 +35,28 @@ STYLE: dict[Any, Any] = {
 # One column of a journal, in inches.
 WIDTH, HEIGHT = 3.5, 2.8
 TICKS_AT_MOST = 20
+BNS_A_COLUMN = 80
+LARGE = 10
+"""a ratio beyond which others could not be told apart on a linear axis"""
 
 styled = style.context(["default", STYLE])
 
 
-@styled
 def save(figure: Figure, path: Path) -> None:
     """Write a picture as SVG, whole or not at all; the same picture, the same bytes.
 
     Raises:
         ValueError: if the file cannot be written.
     """
+    replace(path, svg(figure).encode())
+
+
+@styled
+def svg(figure: Figure) -> str:
+    """Write a picture as the text of an SVG file; the same picture, the same text."""
     drawing = io.BytesIO()
     figure.savefig(drawing, format="svg", metadata={"Date": None})
-    replace(path, drawing.getvalue())
+    return drawing.getvalue().decode()
 
 
 @styled
@@ -105,6 +115,25 @@ def flips(measured: responses.Responses, title: str) -> Figure:
     grid[0, 1].legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
     grid[-1, 1].set_xlabel("class")
     figure.align_ylabels()
+    return figure
+
+
+@styled
+def doctor(report: Report, title: str = "") -> Figure:
+    """Draw each BN's shift ratio: predicted from its own noise, with one standard error, and measured, with gaps."""
+    index = [row.index for row in report.rows]
+    local = [max(row.predicted, 1 / row.predicted) if row.predicted else math.nan for row in report.rows]
+    error = [ratio**2 * (row.stderr or 0) for ratio, row in zip(local, report.rows, strict=True)]
+    measured = [row.shift_ratio if row.trained and row.shift_ratio else math.nan for row in report.rows]
+    figure, axes = _axes(title, "BN, in order of execution", "shift ratio")
+    figure.set_figwidth(WIDTH * min(2, max(1, len(index) / BNS_A_COLUMN)))
+    if any(map(math.isfinite, measured)):
+        axes.plot(index, measured, "s--", mfc="none", color=ORANGE, label="measured: real against moving variance")
+    axes.errorbar(index, local, error, fmt="o-", color=BLUE, label="predicted: local, from its own noise")
+    if max((ratio for ratio in (*local, *measured) if math.isfinite(ratio)), default=1) > LARGE:
+        axes.set_yscale("log")
+    axes.set_ylim(bottom=1)
+    figure.legend(loc="outside lower center")
     return figure
 
 

@@ -57,3 +57,12 @@ def open_run(directory: Path) -> Run:
     except RuntimeError:
         raise refusal("file", directory / WEIGHTS, f"does not hold the weights of a {recipe.net}") from None
     return Run(directory, recipe, read, net.eval())
+
+
+def trained(directory: str | Path) -> nets.Net:
+    """The net of a finished run, in evaluation mode on the CPU; so the doctor's command line can name one.
+
+    Raises:
+        ValueError: as `open_run`.
+    """
+    return open_run(Path(directory)).net

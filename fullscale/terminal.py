@@ -15,11 +15,15 @@ from rich.table import Table
 from rich.text import Text
 from tyro.conf import Positional
 
-__all__ = ["Bar", "Flag", "Positional", "complain", "one_line", "say", "show", "silence_stdout", "table"]
+__all__ = ["Bar", "Flag", "Positional", "add", "complain", "one_line", "say", "show", "silence_stdout", "table"]
 
 Flag: TypeAlias = tyro.conf.FlagCreatePairsOff[bool]
 
 WIDTH_OF_A_PIPE = 120
+NARROWEST = 24
+"""characters of a first column that is folded"""
+WIDER_THAN_ANY = 10_000
+"""characters, more than a table has"""
 SECONDS_A_LOOK = 0.2
 
 
@@ -56,13 +60,27 @@ class Bar(Progress):
         self.update(self._task, completed=images, description=told)
 
 
-def table(title: str, caption: str, columns: Iterable[str]) -> Table:
-    """Start a table whose columns after the first are numbers. The caption stays in one line, as long as it is."""
+def table(title: str, caption: str, columns: Iterable[str], *, fold: bool = False) -> Table:
+    """Start a table whose columns after the first are numbers. The caption stays in one line, as long as it is.
+
+    Args:
+        title: above it.
+        caption: below it.
+        columns: their headings.
+        fold: where a terminal is too narrow, let the first column take several lines, and leave out the last ones.
+    """
     below = Text(caption, "table.caption", no_wrap=True, overflow="ignore")
     made = Table(title=title, caption=below, caption_justify="left")
     for i, column in enumerate(columns):
         made.add_column(column, justify="right" if i else "left", no_wrap=True)
+    if fold:
+        made.columns[0].no_wrap, made.columns[0].overflow = False, "fold"
     return made
+
+
+def add(made: Table, *cells: str) -> None:
+    """Add a row, in which brackets are brackets and no markup."""
+    made.add_row(*map(Text, cells))
 
 
 class Page(Console):
@@ -74,12 +92,33 @@ class Page(Console):
 
 
 def show(above: str, made: Table) -> None:
-    """Print a dim line and a table."""
+    """Print a dim line, if there is one, and a table, which is as wide in a pipe as it needs."""
     console = Page()
     if not console.is_terminal:
-        console = Page(width=WIDTH_OF_A_PIPE)
-    console.print(above, style="dim", highlight=False, markup=False, soft_wrap=True)
+        console = Page(width=max(WIDTH_OF_A_PIPE, needed(made, console)))
+    left_out = fitted(made, console)
+    if above:
+        console.print(above, style="dim", highlight=False, markup=False, soft_wrap=True)
     console.print(made, crop=False)
+    if left_out:
+        console.print(f"columns that a wider terminal shows: {', '.join(left_out)}", style="dim", soft_wrap=True)
+
+
+def fitted(made: Table, console: Console) -> list[str]:
+    """Take the last columns off a table that does not fit though its first column is folded, and name them."""
+    first, left_out = made.columns[0], []
+    if first.no_wrap:
+        return []
+    first.width = NARROWEST
+    while needed(made, console) > console.width and len(made.columns) > 2:
+        left_out.insert(0, str(made.columns.pop().header))
+    first.width = None
+    return left_out
+
+
+def needed(made: Table, console: Console) -> int:
+    """How many characters wide a table is where nothing is folded."""
+    return console.measure(made, options=console.options.update(width=WIDER_THAN_ANY)).maximum
 
 
 def one_line(box: str) -> str:

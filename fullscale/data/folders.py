@@ -5,6 +5,7 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -22,6 +23,8 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 Sample = tuple[str, int]
 """path, label"""
+Prepare = Callable[[Any], Tensor]
+"""makes (3, h, w) uint8 of Pillow's image"""
 
 
 class ImageFolders:
@@ -108,8 +111,7 @@ class ImageFolders:
         return self._plain(self._train, parts(torch.arange(self.train_count) if order is None else order, batch))
 
     def _plain(self, samples: list[Sample], taken: list[Tensor]) -> Iterator[Batch]:
-        prepare = v2.Compose([v2.Resize(self.size * 8 // 7), v2.CenterCrop(self.size), v2.PILToTensor()])
-        return self._load(_Reader(samples, prepare, self.size, ()), taken)
+        return self._load(_Reader(samples, middle(self.size, self.size), self.size, ()), taken)
 
     def _load(self, reader: "_Reader", taken: list[Tensor]) -> Iterator[Batch]:
         loader = DataLoader(
@@ -130,31 +132,47 @@ class ImageFolders:
         return self._normalise(pixels), labels
 
 
+def middle(height: int, width: int) -> Prepare:
+    """What prepares a test image: its shorter side becomes 8/7 of the longer one wanted, its middle is cut out."""
+    return v2.Compose([v2.Resize(max(height, width) * 8 // 7), v2.CenterCrop((height, width)), v2.PILToTensor()])
+
+
+def read_image(path: str | Path, prepare: Prepare) -> Tensor:
+    """Read an image in RGB, and prepare it.
+
+    Raises:
+        ValueError: if the file is no image.
+    """
+    try:
+        return prepare(default_loader(path))
+    except Exception as error:  # there is no end to what Pillow raises over a broken file
+        raise refusal("file", path, f"is no image that can be read: {' '.join(str(error).split())}") from None
+
+
 class _Reader(Dataset[Batch | Refusal]):
     """Maps a batch's indices to its pixels (uint8) and labels; returns a refusal, since workers garble what they raise.
 
     With a key, (seed, epoch), what is random about an image follows from it and the image's index alone.
     """
 
-    def __init__(self, samples: list[Sample], prepare: Callable, size: int, key: tuple[int, ...]) -> None:
+    def __init__(self, samples: list[Sample], prepare: Prepare, size: int, key: tuple[int, ...]) -> None:
         self._samples, self._prepare, self._size, self._key = samples, prepare, size, key
 
     def __getitem__(self, indices: list[int]) -> Batch | Refusal:
         pixels = torch.empty(len(indices), 3, self._size, self._size, dtype=torch.uint8)
         for image, index in zip(pixels, indices, strict=True):
-            path, _ = self._samples[index]
             try:
-                image.copy_(self._prepared(path, index))
-            except Exception as error:  # there is no end to what Pillow raises over a broken file
-                return refusal("file", path, f"is no image that can be read: {' '.join(str(error).split())}")
+                image.copy_(self._prepared(index))
+            except Refusal as told:
+                return told
         return pixels, torch.tensor([self._samples[index][1] for index in indices], dtype=torch.int64)
 
-    def _prepared(self, path: str, index: int) -> Tensor:
-        image = default_loader(path)
+    def _prepared(self, index: int) -> Tensor:
+        path, _ = self._samples[index]
         with torch.random.fork_rng(devices=[]):
             # torch.manual_seed would seed the GPU too, and the noise of the network with it
             torch.default_generator.manual_seed(mixed(*self._key, index))
-            return self._prepare(image)
+            return read_image(path, self._prepare)
 
 
 def _undisturbed(_: int) -> None:

@@ -15,6 +15,9 @@ from fullscale.doctor.laws import Law
 from fullscale.doctor.marks import place
 from fullscale.doctor.report import Linear, Sharing
 
+Groups: TypeAlias = Sharing | int
+"""Which elements share a number; so many neighbours each, where maps that shared theirs were flattened."""
+
 
 @dataclass(frozen=True)
 class Proportional:
@@ -26,7 +29,7 @@ class Proportional:
     """
 
     law: Law
-    sharing: Sharing
+    sharing: Groups
 
 
 @dataclass(frozen=True)
@@ -43,19 +46,19 @@ class Carried:
 
     carrier: Tensor
     law: Law
-    sharing: Sharing
+    sharing: Groups
     start: int = 0
     bare: bool = False
     version: int = -1
 
     def __post_init__(self) -> None:
-        if self.version < 0:
+        if self.version < 0 and not self.carrier.is_inference():
             object.__setattr__(self, "version", self.carrier._version)
 
     @property
     def spoilt(self) -> bool:
-        """Whether the carrier was written since."""
-        return self.carrier._version != self.version
+        """Whether the carrier was written since; of one made in inference mode nobody knows."""
+        return self.carrier.is_inference() or self.carrier._version != self.version
 
     def is_carried_by(self, tensor: Tensor) -> bool:
         """Whether a tensor is the carrier."""

@@ -1,5 +1,6 @@
 """What the doctor found."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
@@ -107,10 +108,10 @@ class Row:
         worst_channel: the one whose local shift is furthest from 1, counted from 0; None where no source reaches it.
         worst_shift: its Var_Test / Var_Train.
         moving_var: mean over channels of BN's running_var; None where it keeps none.
+        trained: whether its moving statistics are others than those it began with; else the measured ratio, though it
+            is there, tells nothing.
         real_var: mean over channels of BN's average (by its momentum) of UNBIASED batch variances in test mode; None
             where the test does not come here.
-        shift_ratio: max(r, 1/r) of r = real_var / moving_var; None where one of them is, or where BN has not been
-            trained, so that moving_var is nothing but its start.
         notes: what is special about it, a line each.
     """
 
@@ -125,8 +126,8 @@ class Row:
     worst_channel: int | None
     worst_shift: float | None
     moving_var: float | None
+    trained: bool
     real_var: float | None
-    shift_ratio: float | None
     notes: tuple[str, ...] = ()
 
     @property
@@ -136,20 +137,35 @@ class Row:
 
     @property
     def shift(self) -> float | None:
-        """Measured Var_Test / Var_Train, real_var / moving_var; None where `shift_ratio` is."""
-        if self.shift_ratio is None or self.real_var is None or self.moving_var is None:
-            return None
-        return self.real_var / self.moving_var
+        """Measured Var_Test / Var_Train, real_var / moving_var; None where one of them is, or one is 0."""
+        return self.real_var / self.moving_var if self.real_var and self.moving_var else None
+
+    @property
+    def shift_ratio(self) -> float | None:
+        """Measured max(r, 1/r) of r = `shift` (Section 4); None where that is."""
+        return _ratio(self.shift)
+
+    @property
+    def measured(self) -> float | None:
+        """`shift` where it tells something: of a trained BN."""
+        return self.shift if self.trained else None
 
     @property
     def inherited(self) -> float | None:
-        """What remains of the measured shift beside the local one: `shift` over `predicted`."""
-        return None if self.shift is None or self.predicted is None else self.shift / self.predicted
+        """What remains beside the local shift: `measured` over `predicted`; None where one of them is."""
+        return self.measured / self.predicted if self.measured and self.predicted else None
 
     @property
     def harm(self) -> float:
-        """The larger of the predicted ratio and the measured one, each >= 1; 1 where there is neither."""
-        return max(1.0, 1 / self.predicted if self.predicted else 1.0, self.shift_ratio or 1.0)
+        """The larger of the predicted ratio max(r, 1/r) and the measured one; 1 where there is neither."""
+        return max(_ratio(self.predicted) or 1.0, _ratio(self.measured) or 1.0)
+
+
+def _ratio(shift: float | None) -> float | None:
+    """max(r, 1/r), infinite where nothing varies in test."""
+    if shift is None:
+        return None
+    return max(shift, 1 / shift) if shift else math.inf
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from fullscale.doctor.marks import Marks
 from fullscale.doctor.noise_free import Call
 from fullscale.doctor.parts import (
     Carried,
+    Groups,
     Lost,
     Noisy,
     Part,
@@ -175,6 +176,8 @@ def concatenate(call: Call, known: Known) -> Noisy:
 
 
 def _moved(part: Part, by: int) -> Part:
+    if isinstance(part, Carried) and isinstance(part.sharing, int):
+        return Lost()
     return replace(part, start=part.start + by) if isinstance(part, Carried | Spread) else part
 
 
@@ -184,10 +187,10 @@ def pad(call: Call, known: Known) -> Noisy:
     value = call.args[2] if len(call.args) > 2 else 0
 
     def padded(part: Part) -> Part:
-        if isinstance(part, Proportional) and value == 0:
+        if isinstance(part, Proportional) and value == 0 and not isinstance(part.sharing, int):
             return part
         part = carried(part, x)
-        if not isinstance(part, Carried):
+        if not isinstance(part, Carried) or isinstance(part.sharing, int):
             return Lost()
         return Carried(aten.constant_pad_nd(part.whole(x.shape[1]), widths), part.law, part.sharing)
 
@@ -206,20 +209,24 @@ def _viewed(call: Call, x: Tensor, part: Part, outs: list[Tensor]) -> list[Part]
     nothing: list[Part] = [Lost()] * len(outs)
     if isinstance(part, Spread):
         return _viewed_share(call, x, part) or nothing
-    if isinstance(part, Lost) or not _keeps_groups(part, x, outs):
+    groups = None if isinstance(part, Lost) else _groups(call, x, part.sharing, outs)
+    if isinstance(part, Lost) or groups is None:
         return nothing
     if isinstance(part, Proportional):
-        return [part] * len(outs)
+        return [replace(part, sharing=groups)] * len(outs)
     if part.spoilt or x.dim() < 2 or part.carrier.dim() != x.dim():
         return nothing
     carriers = Call(call.func, (part.whole(x.shape[1]), *call.args[1:]), call.kwargs).run()
-    return [Carried(leaf, part.law, part.sharing) for leaf in tree_leaves(carriers) if isinstance(leaf, Tensor)]
+    return [Carried(leaf, part.law, groups) for leaf in tree_leaves(carriers) if isinstance(leaf, Tensor)]
 
 
-def _keeps_groups(part: Proportional | Carried, x: Tensor, outs: list[Tensor]) -> bool:
-    if part.sharing == "element":
-        return True
-    return part.sharing == "sample" and all(out.dim() > 1 and out.shape[0] == x.shape[0] for out in outs)
+def _groups(call: Call, x: Tensor, sharing: Groups, outs: list[Tensor]) -> Groups | None:
+    """Which elements share a number afterwards, None if that has no name."""
+    samples_stay = all(out.dim() > 1 and out.shape[0] == x.shape[0] for out in outs)
+    if sharing == "element" or (sharing == "sample" and samples_stay):
+        return sharing
+    flattened = call.op in (aten.view, aten._unsafe_view) and samples_stay and outs[0].dim() == 2
+    return x[0, 0].numel() if sharing == "channel" and flattened else None
 
 
 def _viewed_share(call: Call, x: Tensor, part: Spread) -> list[Part] | None:

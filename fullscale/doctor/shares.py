@@ -16,7 +16,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from fullscale.angles import cos2
-from fullscale.doctor.report import Linear, Sharing
+from fullscale.doctor.parts import Groups
+from fullscale.doctor.report import Linear
 
 aten = torch.ops.aten
 
@@ -48,7 +49,7 @@ class Convolution:
         """Channels that go in."""
         return self.weight.shape[0] if self.transposed else self.weight.shape[1] * self.groups
 
-    def share(self, x: Tensor, sharing: Sharing) -> Tensor | None:
+    def share(self, x: Tensor, sharing: Groups) -> Tensor | None:
         """The share per output channel, (outputs,), of noise on x: (n, inputs, ...); None where there is no formula."""
         match sharing:
             case "element":
@@ -113,13 +114,16 @@ class FullyConnected:
         """Units that go in."""
         return self.weight.shape[1]
 
-    def share(self, x: Tensor, sharing: Sharing) -> Tensor | None:
+    def share(self, x: Tensor, sharing: Groups) -> Tensor | None:
         """The share per output unit, (outputs,), of noise on x: (n, inputs); None where there is no formula."""
         match sharing:
             case "element":
                 return self.weight.square() @ of_signal(x)
             case "sample":
                 return of_signal(functional.linear(x, self.weight))
+            case int():
+                groups = zip(x.split(sharing, 1), self.weight.split(sharing, 1), strict=True)
+                return torch.stack([of_signal(functional.linear(part, weight)) for part, weight in groups]).sum(0)
         return None
 
     def linear(self, name: str, x: Tensor) -> Linear:

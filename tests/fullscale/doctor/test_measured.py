@@ -55,7 +55,9 @@ def test_moving_and_real_variance_are_those_of_the_papers_measurement(net) -> No
 
 def test_the_total_is_local_times_inherited(net) -> None:
     for row in rows(net):
-        assert row.shift == pytest.approx(row.predicted * row.inherited)
+        assert row.trained
+        assert row.measured == row.shift == pytest.approx(row.predicted * row.inherited)
+        assert row.shift_ratio == max(row.shift, 1 / row.shift)
         assert row.inherited != 1
 
 
@@ -67,9 +69,11 @@ def test_before_the_first_noise_there_is_no_local_shift(net) -> None:
 
 
 def test_what_was_never_trained_is_not_measured() -> None:
-    for row in examine(build("wrn-10-1"), batches(1)).rows:
-        assert (row.shift_ratio, row.shift, row.inherited) == (None, None, None)
+    for row in rows(build("wrn-10-1")):
+        assert (row.trained, row.measured, row.inherited) == (False, None, None)
+        assert row.harm == 1
         assert row.moving_var == 1
+        assert row.shift_ratio == max(row.real_var, 1 / row.real_var)
         assert any("began with" in note for note in row.notes)
 
 

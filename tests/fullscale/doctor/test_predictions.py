@@ -114,7 +114,11 @@ def test_one_linear_layer_of_any_kind_between_noise_and_bn(monte_carlo, data, di
 
 
 @settings(max_examples=15, deadline=None)
-@given(st.sampled_from([nn.Dropout(0.4), Uout(0.9), StochasticDepth(0.3, "row")]), st.booleans(), st.integers(0, 2**31))
+@given(
+    st.sampled_from([nn.Dropout(0.4), Uout(0.9), StochasticDepth(0.3, "row"), nn.Dropout2d(0.3)]),
+    st.booleans(),
+    st.integers(0, 2**31),
+)
 def test_a_fully_connected_layer_is_a_linear_layer(monte_carlo, noise, rectified, seed):
     torch.manual_seed(seed)
     flat = [nn.ReLU(), nn.Flatten()] if rectified else [nn.Flatten()]
@@ -123,6 +127,16 @@ def test_a_fully_connected_layer_is_a_linear_layer(monte_carlo, noise, rectified
     row = only(examine(model, [x]))
     assert row.exact
     assert monte_carlo(model, x, [noise], 48)[row.bn].agrees_with(row.predicted)
+    assert not monte_carlo(model, x, [noise], 48)[row.bn].agrees_with(row.predicted * 1.05)
+
+
+def test_one_unit_obeys_the_law_as_theory_derives_it() -> None:
+    layer, x = nn.Linear(6, 1), torch.randn(50, 6) + torch.randn(6)
+    row = only(examine(nn.Sequential(nn.Dropout(0.3), layer, nn.BatchNorm1d(1)), [x]))
+    weights, second = layer.weight[0].tolist(), x.square().mean(0).tolist()
+    test = layer(x).var().item()
+    train = EQUATIONS["law"].evaluate(var_test=test, noise_var=0.3 / 0.7, w=weights, second_moments=second)
+    assert row.predicted == pytest.approx(test / train, rel=1e-5)
 
 
 def only(report: Report) -> Any:
