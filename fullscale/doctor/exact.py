@@ -1,5 +1,6 @@
 """Following noise to every BN by the law, as far as it goes, in one noise-free pass."""
 
+from collections.abc import Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,11 +37,13 @@ class Input:
         bn: its path.
         var: UNBIASED, without noise: (channels,).
         sources: what each that reaches it does there.
+        drawn: names of all draws of random numbers before.
     """
 
     bn: str
     var: Tensor
     sources: dict[str, Local]
+    drawn: frozenset[str]
 
 
 class Exact(NoiseFree):
@@ -70,6 +73,8 @@ class Exact(NoiseFree):
     def multiplied(self, call: Call, out: Tensor, product: Product, kept: Any) -> None:
         """Let a source begin; one on another's noise needs the second moment of that, so that both are lost."""
         name, law, signal, sharing = product
+        if signal.shape != out.shape:
+            signal = signal.expand(out.shape).clone()
         if kept is not None or (law.mean == 0 and call.written):
             self._note(call, out, lost(*_listed(kept), ((name, Lost()),)))
         elif law.mean == 0:
@@ -81,13 +86,26 @@ class Exact(NoiseFree):
         """Let sources begin that multiply nothing."""
         self._note(call, out, lost(*_listed(kept), tuple((name, Lost()) for name in sorted(names))))
 
+    def close(self, others: Set[str] = frozenset()) -> None:
+        """Let draws that met no signal reach every BN after them: Python may have decided by them what to run.
+
+        Args:
+            others: names of generators that drew at a time that is not known.
+        """
+        self._kinds |= dict.fromkeys(sorted(others), "generator")
+        for name in [name for name in self._kinds if name not in self.products]:
+            self._found(name, None, "other")
+            for own in self.inputs:
+                if name in own.drawn or name in others:
+                    own.sources[name] = Local(None, None)
+
     def normalised(self, name: str, x: Tensor) -> None:
         """Read what has arrived at a BN."""
         arrived: dict[str, Local] = {}
         for source, part in self._known(x):
             own = _local(part, x)
             arrived[source] = _sum(arrived[source], own) if source in arrived else own
-        self.inputs.append(Input(name, unbiased(x), arrived))
+        self.inputs.append(Input(name, unbiased(x), arrived, frozenset(self._kinds)))
 
     def _note(self, call: Call, out: Any, noisy: Noisy | list[Noisy]) -> None:
         results = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+import torch
 from torch import nn
 
 from fullscale.batchnorms import BatchNorm
@@ -49,7 +50,7 @@ def examine(
     whole("probes", probes, at_least=2)
     seeding("seed", seed)
     first, given = started(batches)
-    with faithful(model, seed):
+    with torch.inference_mode(mode=False), faithful(model, seed):
         findings = _Findings(Patient(model, first), probes)
         for batch in given:
             findings.update(batch)
@@ -66,6 +67,7 @@ class _Findings:
     tallies: dict[str, Tally] = field(default_factory=dict)
     products: dict[str, tuple[str, Law | None, Sharing]] = field(default_factory=dict)
     called: Counter[str] = field(default_factory=Counter)
+    bare: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.tested = Tested(self.patient)
@@ -75,7 +77,9 @@ class _Findings:
         self.patient.train()
         exact = Exact(self.patient.stack)
         self.patient.run(batch, exact)
+        exact.close(self.patient.others)
         self.products |= exact.products
+        self.bare |= exact.bare
         calls = Counter[str]()
         probed = self._probed(batch, exact)
         for own in exact.inputs:
@@ -112,9 +116,6 @@ class _Findings:
     def _row(self, index: int, path: str, tally: Tally, sources: dict[str, Source]) -> Row:
         bn, real_var = self.patient.bns[path], self.tested.real_var(path)
         moving_var = bn.get_buffer("running_var").mean().item() if keeps_statistics(bn) else None
-        shift_ratio = None
-        if moving_var and real_var and trained(bn):
-            shift_ratio = max(real_var / moving_var, moving_var / real_var)
         predicted, stderr = tally.together.shift
         channel, shift = tally.together.worst if tally.single else (None, None)
         return Row(
@@ -129,8 +130,8 @@ class _Findings:
             worst_channel=channel,
             worst_shift=shift,
             moving_var=moving_var,
+            trained=keeps_statistics(bn) and trained(bn),
             real_var=real_var,
-            shift_ratio=shift_ratio,
             notes=tuple(self._notes_on(path, bn)),
         )
 
@@ -152,6 +153,8 @@ class _Findings:
         for source in sources.values():
             if source.s2 is None and not source.safe:
                 yield f"{source.name} draws numbers that do not simply multiply the signal: they are not examined"
-        for path in self.patient.bns.keys() - self.tallies.keys():
+        for path in sorted(self.bare):
+            yield f"{path} calls batch_norm as a function, not as a module: it is not examined"
+        for path in (path for path in self.patient.bns if path not in self.tallies):
             when = "in test mode only" if path in self.tested.shadows else "never"
             yield f"{path} is called {when}: it is not examined"

@@ -24,6 +24,7 @@ aten = torch.ops.aten
 BATCH_NORMS = {
     getattr(aten, name)
     for name in (
+        "batch_norm",
         "native_batch_norm",
         "cudnn_batch_norm",
         "miopen_batch_norm",
@@ -121,12 +122,14 @@ class NoiseFree(TorchDispatchMode):
     Attributes:
         products: every source of noise by its name, in order: its kind, its law (None if that could not be followed)
             and who shares its numbers.
+        bare: paths of modules, no BNs themselves, that call batch_norm as a function.
     """
 
     def __init__(self, stack: Stack) -> None:
         super().__init__()
         self.stack = stack
         self.products: dict[str, tuple[str, Law | None, Sharing]] = {}
+        self.bare: set[str] = set()
         self._kinds: dict[str, str] = {}
         self._random: Marks[Random] = Marks(_merged)
 
@@ -156,15 +159,21 @@ class NoiseFree(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run an operator."""
         del types
+        if func._can_decompose():  # as inference mode leaves it
+            with self:
+                return func.decompose(*args, **(kwargs or {}))
         call = Call(func, args, kwargs or {})
         if torch.Tag.nondeterministic_seeded in func.tags:
             return self._draw(call)
         marks = [mark for mark in map(self._random.read, call.tensors) if mark is not None]
         if marks:
             return self._reckon(call, marks)
-        if call.op in BATCH_NORMS and self.stack.bn:
-            self.normalised(self.stack.path, args[0])
-            return call.run()
+        if call.op in BATCH_NORMS:
+            if self.stack.bn:
+                self.normalised(self.stack.path, args[0])
+                return call.run()
+            if len(args[0]) > 1:  # instance norm makes all channels those of one sample
+                self.bare.add(self.stack.path or self.stack.kind)
         return self._step(call)
 
     def _step(self, call: Call) -> Any:
@@ -234,8 +243,8 @@ class NoiseFree(TorchDispatchMode):
         """Note the law of what was computed from random numbers alone."""
         law = self._computed(call, marks[0].law) if len(marks) == 1 else None
         for leaf in tree_leaves(out):
-            if not call.written and self._random.read(leaf) is not None:
-                continue  # a view
+            if not isinstance(leaf, Tensor) or (not call.written and self._random.read(leaf) is not None):
+                continue  # a number for Python, or a view
             if law is not None and leaf.is_floating_point():
                 leaf.fill_(law.mean)
             self._random.overwrite(leaf, Random(names, law))
@@ -269,7 +278,8 @@ class NoiseFree(TorchDispatchMode):
         if mark is None or mark.law is None or len(mark.names) > 1 or signal.dim() == 0:
             return None
         law = mark.law.times(-1).plus(1) if flip else mark.law
-        return Product(next(iter(mark.names)), law, signal, _sharing(noise, signal))
+        one_for_all = self.stack.owns(signal) and _extends(signal, noise)
+        return Product(next(iter(mark.names)), law, signal, "batch" if one_for_all else _sharing(noise, signal))
 
     def _without_signal(self, call: Call) -> bool:
         return all(each.dim() == 0 or self._random.read(each) is not None for each in _read(call))
@@ -335,6 +345,11 @@ def _mean_product(call: Call, product: Product) -> Tensor:
     return product.signal * mean.expand(torch.broadcast_shapes(other.shape, product.signal.shape))
 
 
+def _extends(signal: Tensor, noise: Tensor) -> bool:
+    """Whether the signal itself, and no repetition of it, has as many elements as the noise."""
+    return signal.shape == torch.broadcast_shapes(noise.shape, signal.shape) and 0 not in signal.stride()
+
+
 def _sharing(noise: Tensor, signal: Tensor) -> Sharing:
     """Say which elements of the product share a number: those along which the noise does not extend."""
     shape = torch.broadcast_shapes(noise.shape, signal.shape)
@@ -342,8 +357,6 @@ def _sharing(noise: Tensor, signal: Tensor) -> Sharing:
     own = [size > 1 and stride > 0 for size, stride in zip(noise.shape, noise.stride(), strict=True)]
     shared = [dim for dim, size in enumerate(shape) if size > 1 and not (dim >= missing and own[dim - missing])]
     spread = [dim for dim, size in enumerate(shape) if size > 1 and dim not in shared]
-    if signal.shape != shape:
-        return "other"
     if not shared:
         return "element"
     if 0 in shared:

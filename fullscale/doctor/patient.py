@@ -9,11 +9,12 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
+from torch.nn.parameter import UninitializedBuffer, is_lazy
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from fullscale.batchnorms import BatchNorm
 from fullscale.contracts import refusal
+from fullscale.doctor.generators import sealed
 from fullscale.doctor.stack import Stack
 from fullscale.specimen import settle
 
@@ -22,14 +23,15 @@ class Patient:
     """A copy of a model, in float32, that changes nothing of itself however it is run.
 
     Args:
-        model: stays as it is. Where it is in train mode, its modules' modes are those of its training, so that a part
-            in evaluation mode is frozen; else `train()` says what training would be.
+        model: stays as it is. What its `train()` leaves in evaluation mode is frozen, and so is what is in evaluation
+            mode while the whole is in train mode.
         batch: gives lazy modules their shapes.
 
     Attributes:
         model: the copy.
         stack: knows which of its modules is at work.
         lazy: whether there were lazy modules, whose weights are therefore drawn here.
+        others: the generators that are not torch's from which the last pass drew, "random" and "numpy.random".
 
     Raises:
         ValueError: if the model cannot be copied, was compiled to TorchScript, or cannot take the batch.
@@ -40,19 +42,25 @@ class Patient:
         if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
             raise refusal("model", type(model).__name__, "is TorchScript, which cannot be watched; give its source")
         try:
-            self.model = copy.deepcopy(model)
-        except (RuntimeError, TypeError, AttributeError) as error:
+            self.model = copy.deepcopy(model, _lazy_buffers(model))
+        except Exception as error:
             raise refusal("model", type(model).__name__, f"cannot be copied: {error}") from error
-        if not self.model.training:
-            self.model.train()
-        self._training = {module: module.training for module in self.model.modules()}
+        as_it_came = {module: module.training or not self.model.training for module in self.model.modules()}
+        self.model.train()
+        self._training = {module: module.training and as_it_came[module] for module in self.model.modules()}
         self._device = next((each.device for each in model.parameters()), torch.device("cpu"))
         self.stack = Stack(self.model)
+        self.others: set[str] = set()
+        self._buffers: list[tuple[nn.Module, str, Tensor, Tensor]] = []
         self.lazy = any(map(is_lazy, chain(model.parameters(), model.buffers())))
         if self.lazy:
             self.test()
             self.run(batch)
+            self._keep()
+            self.train()  # there may be heads that only training calls
+            self.run(batch)
         settle(self.model)
+        self._keep()
 
     @property
     def bns(self) -> dict[str, BatchNorm]:
@@ -101,13 +109,28 @@ class Patient:
     def _pass(self, given: Any, watch: AbstractContextManager[Any]) -> None:
         given = tree_map_only(Tensor, Tensor.clone, given)  # the model may write on it
         self.stack.restart()
-        with torch.compiler.set_stance("force_eager"), watch:
+        with torch.compiler.set_stance("force_eager"), sealed() as self.others, watch:
             if isinstance(given, Mapping) and self._takes(**given):
                 self.model(**given)
             elif isinstance(given, list | tuple) and self._takes(*given) and not self._takes(given):
                 self.model(*given)
             else:
                 self.model(given)
+        self._restore()
+
+    def _keep(self) -> None:
+        """Note the buffers as they are: every pass begins with these, whatever another changed."""
+        self._buffers = [
+            (module, name, buffer, buffer.clone())
+            for module in self.model.modules()
+            for name, buffer in module.named_buffers(recurse=False)
+            if not is_lazy(buffer)
+        ]
+
+    def _restore(self) -> None:
+        for module, name, buffer, before in self._buffers:
+            buffer.copy_(before)
+            setattr(module, name, buffer)
 
     def _failure(self, given: Any) -> str | None:
         try:
@@ -135,12 +158,21 @@ def samples(batch: Any) -> int:
     """How many samples a batch has: the length of the first tensor in it.
 
     Raises:
-        ValueError: if there is no tensor.
+        ValueError: if there is no tensor, or no sample in it.
     """
     for leaf in tree_leaves(batch):
         if isinstance(leaf, Tensor) and leaf.dim() > 0:
+            if len(leaf) == 0:
+                raise refusal("batch", tuple(leaf.shape), "must hold at least one sample")
             return len(leaf)
     raise refusal("batch", type(batch).__name__, "must hold a tensor of samples")
+
+
+def _lazy_buffers(model: nn.Module) -> dict[int, Tensor]:
+    """Copy lazy buffers for deepcopy, which of lazy tensors can only copy parameters."""
+    empty: Any = UninitializedBuffer
+    lazy = (each for each in model.buffers() if is_lazy(each))
+    return {id(each): empty(device=each.device, dtype=each.dtype) for each in lazy}
 
 
 def started(batches: Iterable[Any]) -> tuple[Any, Iterator[Any]]:

@@ -64,10 +64,12 @@ class Probe(NoiseFree):
                     self._twins.bind(tensor, twin)
 
     def drew(self, call: Call, out: Any, name: str) -> None:
-        """Let the twin of the mean draw."""
+        """Let the twin of the mean draw, or else be the mean, where it was made beside a tensor with a twin."""
         if name in self._active:
             self._twins.own(out)
             self._twins.bind(out, call.mapped(self._twins.of).run())
+        elif self._twins.has(out):
+            self._twins.of(out).copy_(out)
 
     def multiplied(self, call: Call, out: Tensor, product: Product, kept: Any) -> None:
         """As any other call."""

@@ -42,7 +42,7 @@ def repaired(
             or has lazy modules; with `uout`, if it has no Dropout layer, or beta lies outside of its domain.
     """
     first, given = started(batches)
-    with faithful(model, seed):
+    with torch.inference_mode(mode=False), faithful(model, seed):
         patient = Patient(model if uout is None else with_uout(model, uout), first)
         if patient.lazy:
             raise refusal("model", type(model).__name__, "has lazy modules: there is nothing yet to repair")

@@ -3,7 +3,8 @@
 from collections import Counter
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 from fullscale.batchnorms import BatchNorm
 
@@ -18,6 +19,7 @@ class Stack:
     def __init__(self, model: nn.Module) -> None:
         self._called: list[tuple[str, nn.Module]] = []
         self._draws: Counter[str] = Counter()
+        self._model = model
         for name, module in model.named_modules():
             module.register_forward_pre_hook(self._entering(name, module), prepend=True)
             module.register_forward_hook(self._leaving, always_call=True)
@@ -41,6 +43,11 @@ class Stack:
         """Begin a pass: draws are counted from the first again."""
         self._called.clear()
         self._draws.clear()
+        self._weights = {each.untyped_storage()._cdata for each in self._model.parameters() if not is_lazy(each)}
+
+    def owns(self, tensor: Tensor) -> bool:
+        """Whether a tensor is a parameter of the model, or a part of one."""
+        return tensor.untyped_storage()._cdata in self._weights
 
     def draw(self) -> str:
         """Name a draw of random numbers: by the module, from its second draw of a pass on with a number."""

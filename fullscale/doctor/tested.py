@@ -21,6 +21,8 @@ class Tested(TorchDispatchMode):
         super().__init__()
         self.shadows: dict[str, Shadow] = {}
         self._stack, self._bns = patient.stack, patient.bns
+        for bn in self._bns.values():
+            bn.momentum = bn.momentum or None  # an average that takes nothing in is read as the plain mean
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run an operator."""
