@@ -7,9 +7,11 @@ from typing import Any
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
+from fullscale.doctor.calls import Call
 from fullscale.doctor.marks import Marks
-from fullscale.doctor.noise_free import Call, NoiseFree, Product
+from fullscale.doctor.noise_free import NoiseFree
 from fullscale.doctor.parts import Carried, Lost, Noisy, Part, Proportional, Spread, blurred, lost, placed
+from fullscale.doctor.products import Product
 from fullscale.doctor.report import Linear
 from fullscale.doctor.rules import RULES, Known, lose
 from fullscale.doctor.shares import as_the_paper_sees_it, of_signal, unbiased
@@ -23,10 +25,12 @@ class Local:
     Attributes:
         added: per channel, (channels,); None where the law does not reach.
         linear: the layer between, None where Eq. 10 has no place for it.
+        common: its numbers are the same for all samples of a batch.
     """
 
     added: Tensor | None
     linear: Linear | None
+    common: bool = False
 
 
 @dataclass(frozen=True)
@@ -76,7 +80,7 @@ class Exact(NoiseFree):
         if signal.shape != out.shape:
             signal = signal.expand(out.shape).clone()
         if kept is not None or (law.mean == 0 and call.written):
-            self._note(call, out, lost(*_listed(kept), ((name, Lost()),)))
+            self._note(call, out, lost(*_listed(kept), ((name, Lost(sharing == "batch")),)))
         elif law.mean == 0:
             self._note(call, out, ((name, Carried(signal, law, sharing, bare=True)),))
         else:
@@ -87,11 +91,17 @@ class Exact(NoiseFree):
         self._note(call, out, lost(*_listed(kept), tuple((name, Lost()) for name in sorted(names))))
 
     def close(self, others: Set[str] = frozenset()) -> None:
-        """Let draws that met no signal reach every BN after them: Python may have decided by them what to run.
+        """Settle what only the whole pass tells.
+
+        Noise that was completed to x + r x has the law of 1 + r. Draws that met no signal reach every BN after them:
+        Python may have decided by them what to run.
 
         Args:
             others: names of generators that drew at a time that is not known.
         """
+        for name, law in self._known.completed.items():
+            kind, drawn, sharing = self.products[name]
+            self.products[name] = kind, drawn and law, sharing
         self._kinds |= dict.fromkeys(sorted(others), "generator")
         for name in [name for name in self._kinds if name not in self.products]:
             self._found(name, None, "other")
@@ -128,11 +138,14 @@ def _local(part: Part, x: Tensor) -> Local:
             return Local(law.var * of_signal(x), as_the_paper_sees_it(None, x, None, x))
         case Carried(g, law, sharing) if sharing != "batch" and not part.spoilt:
             return Local(placed(law.var * of_signal(g), part.start, x), as_the_paper_sees_it(None, g, None, g))
-        case Spread(share):
-            return Local(placed(part.s2 * share, part.start, x), part.linear)
-    return Local(None, None)
+        case Spread(share, law=law):
+            return Local(placed(law.var * share, part.start, x), part.linear)
+        case Lost(common):
+            return Local(None, None, common)
+    return Local(None, None, part.sharing == "batch")
 
 
 def _sum(one: Local, other: Local) -> Local:
     """Of parts on separate channels."""
-    return Local(None if one.added is None or other.added is None else one.added + other.added, one.linear)
+    added = None if one.added is None or other.added is None else one.added + other.added
+    return Local(added, one.linear, one.common or other.common)

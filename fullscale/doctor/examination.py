@@ -94,8 +94,7 @@ class _Findings:
     def _probed(self, batch: Any, exact: Exact) -> Probed:
         """Probe all sources together on every batch, one by one on the first."""
         blind = {name for name, (_, law, _) in exact.products.items() if law is None}
-        common = {name for name, (_, _, sharing) in exact.products.items() if sharing in ("batch", "other")}
-        probed = Probed(self.patient, batch, exact.inputs, blind=blind, common=common)
+        probed = Probed(self.patient, batch, exact.inputs, blind=blind)
         probed.all_together(self.probes)
         if self.images == 0:
             probed.one_by_one(self.probes)

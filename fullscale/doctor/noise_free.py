@@ -4,111 +4,22 @@ It happens below the modules, in the operators that they call: noise is found by
 the signal, whoever wrote it and whatever it is called, and the model runs unedited.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cache
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map_only
+from torch.utils._pytree import tree_leaves
 
+from fullscale.doctor.calls import BATCH_NORMS, Call
 from fullscale.doctor.laws import Law, computed, drawn
 from fullscale.doctor.marks import Marks
+from fullscale.doctor.products import Product, Random, mean_product, merged, product
 from fullscale.doctor.report import Sharing
 from fullscale.doctor.stack import Stack
 
 aten = torch.ops.aten
-
-BATCH_NORMS = {
-    getattr(aten, name)
-    for name in (
-        "batch_norm",
-        "native_batch_norm",
-        "cudnn_batch_norm",
-        "miopen_batch_norm",
-        "_native_batch_norm_legit",
-        "_native_batch_norm_legit_no_training",
-        "_batch_norm_with_update",
-        "_batch_norm_no_update",
-    )
-}
-
-
-class Call(NamedTuple):
-    """An operator and what it is called with."""
-
-    func: Any
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
-
-    @property
-    def op(self) -> Any:
-        """The operator, whatever its overload."""
-        return self.func.overloadpacket
-
-    @property
-    def tensors(self) -> list[Tensor]:
-        """Every tensor in the arguments."""
-        return [leaf for leaf in tree_leaves((self.args, self.kwargs)) if isinstance(leaf, Tensor)]
-
-    @property
-    def arguments(self) -> dict[str, Any]:
-        """All arguments by the names of the schema, defaults included."""
-        schema = self.func._schema.arguments
-        given = dict(zip((argument.name for argument in schema), self.args, strict=False)) | self.kwargs
-        return {argument.name: argument.default_value for argument in schema if argument.has_default_value()} | given
-
-    @property
-    def written(self) -> list[Tensor]:
-        """The tensors that it writes in place."""
-        names = _written(self.func)
-        arguments = self.arguments if names else {}
-        return [leaf for name in names for leaf in tree_leaves(arguments.get(name)) if isinstance(leaf, Tensor)]
-
-    def run(self, args: tuple[Any, ...] | None = None) -> Any:
-        """Call it."""
-        return self.func(*(self.args if args is None else args), **self.kwargs)
-
-    def mapped(self, change: Any) -> "Call":
-        """The same call with other tensors."""
-        args, kwargs = tree_map_only(Tensor, change, (self.args, self.kwargs))
-        return Call(self.func, args, kwargs)
-
-
-@cache
-def _written(func: Any) -> tuple[str, ...]:
-    return tuple(each.name for each in func._schema.arguments if each.alias_info and each.alias_info.is_write)
-
-
-@dataclass(frozen=True)
-class Random:
-    """Of a tensor that holds random numbers and no signal.
-
-    Attributes:
-        names: of the draws that it came from.
-        law: of its numbers, independent of each other; None where it is not known.
-    """
-
-    names: frozenset[str]
-    law: Law | None
-
-
-class Product(NamedTuple):
-    """Random numbers times the signal.
-
-    Attributes:
-        name: of the draw.
-        law: of the numbers.
-        signal: what they multiply.
-        sharing: which elements of the result share a number.
-    """
-
-    name: str
-    law: Law
-    signal: Tensor
-    sharing: Sharing
 
 
 class NoiseFree(TorchDispatchMode):
@@ -131,7 +42,7 @@ class NoiseFree(TorchDispatchMode):
         self.products: dict[str, tuple[str, Law | None, Sharing]] = {}
         self.bare: set[str] = set()
         self._kinds: dict[str, str] = {}
-        self._random: Marks[Random] = Marks(_merged)
+        self._random: Marks[Random] = Marks(merged)
 
     def before(self, call: Call) -> Any:
         """Look at a call that is about to run."""
@@ -218,11 +129,11 @@ class NoiseFree(TorchDispatchMode):
     def _reckon(self, call: Call, marks: Sequence[Random]) -> Any:
         """Run an operator on random numbers, and perhaps the signal."""
         kept, names = self.before(call), frozenset[str]().union(*(mark.names for mark in marks))
-        product = self._product(call)
-        if product is not None:
-            out = _mean_product(call, product)
+        multiplied = product(call, self._random, self.stack)
+        if multiplied is not None:
+            out = mean_product(call, multiplied)
             self._cover(call)
-            self._multiply(call, out, product, kept)
+            self._multiply(call, out, multiplied, kept)
         elif self._without_signal(call):
             out = call.run()
             self._mark(call, out, names, marks)
@@ -257,30 +168,6 @@ class NoiseFree(TorchDispatchMode):
         first = isinstance(call.args[0], Tensor) and self._random.read(call.args[0]) is not None
         return computed(call.op, law, scalars, reverse=not first and call.op is not aten.copy_)
 
-    def _product(self, call: Call) -> Product | None:
-        """Read a call as random numbers times the signal, None if it is not."""
-        arguments = list(call.arguments.values())
-        match call.op:
-            case aten.mul | aten.mul_:
-                pair, flip = arguments[:2], False
-            case aten.masked_fill | aten.masked_fill_ if _zero(arguments[2]):
-                pair, flip = arguments[:2], True
-            case aten.where if len(arguments) == 3 and _zero(arguments[2]):
-                pair, flip = arguments[:2], False
-            case _:
-                return None
-        if not all(isinstance(each, Tensor) for each in pair):
-            return None
-        marks = [self._random.read(each) for each in pair]
-        if (marks[0] is None) == (marks[1] is None):
-            return None
-        noise, mark, signal = (pair[0], marks[0], pair[1]) if marks[0] is not None else (pair[1], marks[1], pair[0])
-        if mark is None or mark.law is None or len(mark.names) > 1 or signal.dim() == 0:
-            return None
-        law = mark.law.times(-1).plus(1) if flip else mark.law
-        one_for_all = self.stack.owns(signal) and _extends(signal, noise)
-        return Product(next(iter(mark.names)), law, signal, "batch" if one_for_all else _sharing(noise, signal))
-
     def _without_signal(self, call: Call) -> bool:
         return all(each.dim() == 0 or self._random.read(each) is not None for each in _read(call))
 
@@ -305,14 +192,6 @@ class NoiseFree(TorchDispatchMode):
         return name
 
 
-def _merged(marks: Iterable[Random]) -> Random | None:
-    """Any part of random numbers is random numbers."""
-    marks = list(marks)
-    laws = {mark.law for mark in marks}
-    names = frozenset[str]().union(*(mark.names for mark in marks))
-    return Random(names, laws.pop() if len(laws) == 1 else None) if marks else None
-
-
 def _generator_state(call: Call) -> Tensor:
     device = next((tensor.device for tensor in call.tensors if tensor.is_cuda), None)
     return torch.get_rng_state() if device is None else torch.cuda.get_rng_state(device)
@@ -328,39 +207,3 @@ def _only_draws(call: Call) -> bool:
 def _read(call: Call) -> list[Tensor]:
     """The tensors whose values matter: not what `copy_` overwrites."""
     return call.tensors[1:] if call.op is aten.copy_ else call.tensors
-
-
-def _zero(value: Any) -> bool:
-    return (isinstance(value, int | float) and value == 0) or (
-        isinstance(value, Tensor) and value.dim() == 0 and value.item() == 0
-    )
-
-
-def _mean_product(call: Call, product: Product) -> Tensor:
-    """Multiply by the mean: numbers that are not floating, such as a mask, cannot hold theirs."""
-    mean = product.signal.new_full((), product.law.mean)
-    if call.written:
-        return product.signal.mul_(mean) if call.written[0] is product.signal else call.run()
-    other = next(each for each in call.tensors if each is not product.signal)
-    return product.signal * mean.expand(torch.broadcast_shapes(other.shape, product.signal.shape))
-
-
-def _extends(signal: Tensor, noise: Tensor) -> bool:
-    """Whether the signal itself, and no repetition of it, has as many elements as the noise."""
-    return signal.shape == torch.broadcast_shapes(noise.shape, signal.shape) and 0 not in signal.stride()
-
-
-def _sharing(noise: Tensor, signal: Tensor) -> Sharing:
-    """Say which elements of the product share a number: those along which the noise does not extend."""
-    shape = torch.broadcast_shapes(noise.shape, signal.shape)
-    missing = len(shape) - noise.dim()
-    own = [size > 1 and stride > 0 for size, stride in zip(noise.shape, noise.stride(), strict=True)]
-    shared = [dim for dim, size in enumerate(shape) if size > 1 and not (dim >= missing and own[dim - missing])]
-    spread = [dim for dim, size in enumerate(shape) if size > 1 and dim not in shared]
-    if not shared:
-        return "element"
-    if 0 in shared:
-        return "batch"
-    if all(dim < 2 for dim in spread) and all(dim >= 2 for dim in shared):
-        return "channel"
-    return "sample" if not any(dim > 0 for dim in spread) else "other"

@@ -80,21 +80,27 @@ class Spread:
     """A linear layer has mixed the source's numbers: what is kept is the variance that they add.
 
     Attributes:
-        share: per channel, mean over samples and positions: (channels,).
+        share: per channel, mean over samples and positions, for noise of variance 1: (channels,).
         linear: the layer.
-        s2: variance of the noise.
+        law: of the noise.
         start: the first channel.
     """
 
     share: Tensor
     linear: Linear | None
-    s2: float
+    law: Law
     start: int = 0
 
 
 @dataclass(frozen=True)
 class Lost:
-    """No formula is known: it has to be probed."""
+    """No formula is known: it has to be probed.
+
+    Attributes:
+        common: the numbers are the same for all samples of a batch.
+    """
+
+    common: bool = False
 
 
 Part: TypeAlias = Proportional | Carried | Spread | Lost
@@ -102,9 +108,18 @@ Noisy: TypeAlias = tuple[tuple[str, Part], ...]
 """The parts of a tensor by the names of their sources; the same source may come twice, from several ways."""
 
 
-def lost(*many: Noisy) -> Noisy:
-    """The same sources, all lost."""
-    return tuple((name, Lost()) for name in dict.fromkeys(name for noisy in many for name, _ in noisy))
+def lost(*many: Noisy, common: bool = False) -> Noisy:
+    """The same sources, all lost.
+
+    Args:
+        many: parts of tensors.
+        common: their numbers have become the same for all samples, as those of noise on weights.
+    """
+    names: dict[str, bool] = {}
+    for name, part in (each for noisy in many for each in noisy):
+        own = part.common if isinstance(part, Lost) else not isinstance(part, Spread) and part.sharing == "batch"
+        names[name] = names.get(name, common) or own
+    return tuple((name, Lost(common)) for name, common in names.items())
 
 
 def blurred(many: Iterable[Noisy]) -> Noisy | None:
@@ -138,7 +153,9 @@ def scaled(part: Part, factor: Tensor | float, tensor: Tensor) -> Part:
     match part:
         case Proportional():
             return part
-        case Carried(carrier, start=start) if not part.spoilt:
+        case Carried(carrier, law, start=start) if not part.spoilt:
+            if part.bare and isinstance(factor, int | float):
+                return replace(part, law=law.times(factor))
             along = factor
             if isinstance(factor, Tensor) and factor.dim() > 0:
                 along = factor.expand(tensor.shape).narrow(1, start, carrier.shape[1])

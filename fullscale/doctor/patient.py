@@ -90,13 +90,14 @@ class Patient:
         """Do a forward pass, watched.
 
         Args:
-            batch: what the model takes, or a pair of that and a target, which is left out.
+            batch: what the model takes, alone in a sequence or not, or a pair of that and a target, which is left out.
             watch: is entered for it.
 
         Raises:
             ValueError: if the model cannot take it.
         """
         given = self._given(batch)
+        samples(given)
         try:
             self._pass(given, watch or nullcontext())
         except Exception as error:
@@ -108,7 +109,7 @@ class Patient:
 
     def _pass(self, given: Any, watch: AbstractContextManager[Any]) -> None:
         given = tree_map_only(Tensor, Tensor.clone, given)  # the model may write on it
-        self.stack.restart()
+        self.stack.restart(samples(given))
         with torch.compiler.set_stance("force_eager"), sealed() as self.others, watch:
             if isinstance(given, Mapping) and self._takes(**given):
                 self.model(**given)
@@ -140,7 +141,7 @@ class Patient:
         return None
 
     def _given(self, batch: Any) -> Any:
-        given = batch[0] if isinstance(batch, list | tuple) and len(batch) == 2 else batch
+        given = batch[0] if isinstance(batch, list | tuple) and len(batch) in (1, 2) else batch
         return tree_map_only(Tensor, self._moved, given)
 
     def _moved(self, tensor: Tensor) -> Tensor:

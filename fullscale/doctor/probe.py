@@ -11,8 +11,10 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
+from fullscale.doctor.calls import Call
 from fullscale.doctor.marks import Marks
-from fullscale.doctor.noise_free import Call, NoiseFree, Product
+from fullscale.doctor.noise_free import NoiseFree
+from fullscale.doctor.products import Product
 from fullscale.doctor.shares import mean, unbiased
 from fullscale.doctor.stack import Stack
 

@@ -31,14 +31,11 @@ class Probed:
         batch: the same that gave the inputs.
         inputs: of the BNs, without noise.
         blind: names of sources that cannot be probed.
-        common: names of sources that draw one number for a whole batch.
     """
 
-    def __init__(
-        self, patient: Patient, batch: Any, inputs: Sequence[Input], *, blind: set[str], common: set[str]
-    ) -> None:
+    def __init__(self, patient: Patient, batch: Any, inputs: Sequence[Input], *, blind: set[str]) -> None:
         self._patient, self._batch, self._inputs = patient, batch, inputs
-        self._blind, self._common = blind, common
+        self._blind = blind
         self._reached: dict[str, set[str]] = {}
         for each in inputs:
             self._reached.setdefault(each.bn, set()).update(each.sources)
@@ -65,20 +62,20 @@ class Probed:
         for group in groups:
             self._let(group, max(2, probes // len(groups)))
 
-    def added(self, bn: str, call: int, sources: Iterable[str], clean: Tensor) -> Added | None:
-        """Return what sources add together to the call'th input of a BN, None if that was not probed.
+    def added(self, own: Input, call: int, sources: Iterable[str]) -> Added | None:
+        """Return what sources add together to a BN's input, None if that was not probed.
 
         Args:
-            bn: its path.
-            call: from 0.
+            own: the input, without noise.
+            call: which of the BN's in this batch, from 0.
             sources: their names.
-            clean: the UNBIASED variance without noise, (channels,).
         """
         wanted = frozenset(sources)
         for active, passes in self._passes.items():
-            if active & self._reached[bn] == wanted:
-                readings = [each[bn][call] for each in passes]
-                return _added([each for each in readings if each], clean, common=bool(wanted & self._common))
+            if active & self._reached[own.bn] == wanted:
+                readings = [each[own.bn][call] for each in passes]
+                common = any(own.sources[name].common for name in wanted)
+                return _added([each for each in readings if each], own.var, common=common)
         return None
 
     def _let(self, active: set[str], probes: int) -> None:

@@ -10,7 +10,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from fullscale.batchnorms import BatchNorm
 from fullscale.contracts import refusal
-from fullscale.doctor.noise_free import BATCH_NORMS
+from fullscale.doctor.calls import BATCH_NORMS
 from fullscale.doctor.patient import Patient, samples, started
 from fullscale.doctor.stack import Stack
 from fullscale.doctor.tested import keeps_statistics

@@ -80,7 +80,8 @@ class Way:
         shift: local Var_Test / Var_Train, means over channels; None where it cannot be said.
         stderr: of `shift`; 0 where `exact`, None where `shift` is.
         linear: what lies between; None where that is not at most one linear layer.
-        eq10: the shift as the paper's Eq. 10 has it; None where it does not apply.
+        eq10: the shift as the paper's Eq. 10 has it, which knows no residual addition and no concatenation; None where
+            it does not apply.
     """
 
     source: str
@@ -200,7 +201,7 @@ class Report:
     def nothing_to_find(self) -> str | None:
         """Why there is nothing to look for, None if there is."""
         if not self.rows:
-            return "no BN is called, so no variance can shift"
+            return "no BN module is called, so no moving variance can shift"
         if not self.sources:
             return "no noise is drawn in training, so training and test have the same variance"
         if len(self.safe) == len(self.sources):

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
 
+from fullscale.doctor.calls import Call
+from fullscale.doctor.laws import Law
 from fullscale.doctor.marks import Marks
-from fullscale.doctor.noise_free import Call
 from fullscale.doctor.parts import (
     Carried,
     Groups,
@@ -32,9 +33,14 @@ aten = torch.ops.aten
 
 
 class Known:
-    """What is known of the arguments of a call."""
+    """What is known of the arguments of a call.
+
+    Attributes:
+        completed: by source, the laws of noise of mean 1 that was made of some of mean 0, as Uout does.
+    """
 
     def __init__(self, noisy: Marks[Noisy], stack: Stack) -> None:
+        self.completed: dict[str, Law] = {}
         self._noisy, self._stack = noisy, stack
 
     def __call__(self, value: Any) -> Noisy:
@@ -98,6 +104,7 @@ def _completed(signal: Any, product: Any, known: Known) -> Noisy | None:
         return None
     name, part = parts[0]
     if isinstance(part, Carried) and part.bare and part.is_carried_by(signal):
+        known.completed[name] = part.law.plus(1)
         return ((name, Proportional(part.law.plus(1), part.sharing)),)
     return None
 
@@ -135,14 +142,17 @@ def convolve(call: Call, known: Known) -> Noisy:
     """The rule of convolutions."""
     x, weight, bias, *geometry = call.args
     if known(weight) or known(bias):
-        return lose(call, known)
+        return lost(known(x)) + lost(known(weight), known(bias), common=True)
     return through(Convolution(weight, *geometry), x, known)
 
 
 def connect(call: Call, known: Known) -> Noisy:
     """The rule of fully connected layers on single vectors: addmm(bias, x, weight^T) or mm(x, weight^T)."""
     x, weight = call.args[-2:]
-    if x.dim() != 2 or call.kwargs or any(known(each) for each in call.args if each is not x):
+    bias = known(call.args[0]) if len(call.args) > 2 else ()
+    if known(weight) or bias:
+        return lost(known(x)) + lost(known(weight), bias, common=True)
+    if x.dim() != 2 or call.kwargs:
         return lose(call, known)
     return through(FullyConnected(weight.t()), x, known)
 
@@ -160,7 +170,7 @@ def _spread(layer: Convolution | FullyConnected, x: Tensor, part: Part, name: st
     share = layer.share(whole, part.sharing)
     if share is None:
         return Lost()
-    return Spread(share, layer.linear(name, whole) if whole is part.carrier else None, part.law.var)
+    return Spread(share, layer.linear(name, whole) if whole is part.carrier else None, part.law)
 
 
 def concatenate(call: Call, known: Known) -> Noisy:
@@ -241,7 +251,7 @@ def _viewed_share(call: Call, x: Tensor, part: Spread) -> list[Part] | None:
         apart = any(stride for dim, stride in enumerate(out.stride()) if dim != 1 and out.shape[dim] > 1)
         if out.dim() < 2 or apart or out.numel() != places * out.shape[1]:
             return None
-    return [Spread(out.transpose(0, 1).flatten(1)[:, 0].clone(), part.linear, part.s2) for out in outs]
+    return [Spread(out.transpose(0, 1).flatten(1)[:, 0].clone(), part.linear, part.law) for out in outs]
 
 
 Rule: TypeAlias = Callable[[Call, Known], Noisy | list[Noisy]]

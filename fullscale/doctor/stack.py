@@ -14,9 +14,13 @@ class Stack:
 
     Args:
         model: gets hooks, which stay: it must be a copy.
+
+    Attributes:
+        samples: in the pass.
     """
 
     def __init__(self, model: nn.Module) -> None:
+        self.samples = 0
         self._called: list[tuple[str, nn.Module]] = []
         self._draws: Counter[str] = Counter()
         self._model = model
@@ -39,8 +43,9 @@ class Stack:
         """Whether the innermost module is a BN."""
         return bool(self._called) and isinstance(self._called[-1][1], BatchNorm)
 
-    def restart(self) -> None:
-        """Begin a pass: draws are counted from the first again."""
+    def restart(self, samples: int) -> None:
+        """Begin a pass over so many samples: draws are counted from the first again."""
+        self.samples = samples
         self._called.clear()
         self._draws.clear()
         self._weights = {each.untyped_storage()._cdata for each in self._model.parameters() if not is_lazy(each)}

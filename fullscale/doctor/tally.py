@@ -76,10 +76,10 @@ class Tally:
         """Let a call in, the call'th of its batch."""
         for name, local in own.sources.items():
             share = self.single.setdefault(name, Share())
-            share.update(own.var, local, probed.added(own.bn, call, [name], own.var))
+            share.update(own.var, local, probed.added(own, call, [name]))
             self._linears.setdefault(name, []).append(local.linear)
         together = _sum(own.sources, own.var)
-        self.together.update(own.var, together, probed.added(own.bn, call, own.sources, own.var))
+        self.together.update(own.var, together, probed.added(own, call, own.sources))
 
     def ways(self, sources: Mapping[str, Source]) -> tuple[Way, ...]:
         """What each source does by itself."""

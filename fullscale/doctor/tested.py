@@ -5,7 +5,7 @@ from typing import Any
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from fullscale.batchnorms import BatchNorm
-from fullscale.doctor.noise_free import BATCH_NORMS
+from fullscale.doctor.calls import BATCH_NORMS
 from fullscale.doctor.patient import Patient
 from fullscale.statistics import Shadow
 

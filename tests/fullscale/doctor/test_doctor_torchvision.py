@@ -77,7 +77,7 @@ def test_without_bn_there_is_nothing_to_find_either() -> None:
     assert report.rows == ()
     assert len(report.sources) == 17
     assert len(report.safe) == 17
-    assert report.nothing_to_find == "no BN is called, so no variance can shift"
+    assert report.nothing_to_find == "no BN module is called, so no moving variance can shift"
 
 
 def test_bns_of_training_alone_are_named() -> None:

@@ -1,7 +1,5 @@
 """What is known of tensors, by where their numbers lie."""
 
-import gc
-
 import torch
 
 from fullscale.doctor.marks import Marks
@@ -59,7 +57,6 @@ def test_a_storage_that_is_gone_leaves_no_mark_to_the_next_at_its_address() -> N
         assert known.read(x) is None
         known.mark(x, "x")
         del x
-        gc.collect()
 
 
 def test_a_view_keeps_the_marks_of_a_tensor_that_is_gone() -> None:

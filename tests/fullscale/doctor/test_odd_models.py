@@ -124,7 +124,7 @@ def test_half_precision_is_examined_in_full(dtype):
     [
         (body(), X[:, :3], "input = (32, 3, 8, 8): the model fails on it: RuntimeError: Given groups=1"),
         (body(), X.long(), "input = (32, 4, 8, 8): the model fails on it: RuntimeError"),
-        (body(), "abc", "input = str: the model fails on it: TypeError"),
+        (body(), "abc", "batch = str: must hold a tensor of samples"),
         (body(), X[:0], "batch = (0, 4, 8, 8): must hold at least one sample"),
         (TakesTwo(), {"one": X}, "input = (32, 4, 8, 8): the model fails on it: TypeError: TakesTwo.forward() missing"),
         (
@@ -310,7 +310,7 @@ def test_counters_do_not_count_the_doctors_passes() -> None:
 
 
 MISSING: dict[str, Callable[[], nn.Module]] = {
-    "no BN is called, so no variance can shift": lambda: nn.Sequential(nn.Dropout()),
+    "no BN module is called, so no moving variance can shift": lambda: nn.Sequential(nn.Dropout()),
     "no noise is drawn in training, so training and test have the same variance": lambda: nn.BatchNorm2d(4),
     "all noise comes after the last BN it could disturb, as Section 5 advises": lambda: nn.Sequential(
         nn.BatchNorm2d(4, affine=False), nn.Dropout()

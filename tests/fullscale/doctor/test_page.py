@@ -201,7 +201,7 @@ def test_what_is_safe_is_named(parsed: Parsed) -> None:
 @pytest.mark.parametrize(
     ("found", "told"),
     [
-        (report(), "Nothing to find: no BN is called"),
+        (report(), "Nothing to find: no BN module is called"),
         (Report((bn(1, 1.0, ways=()),), (), (), 64, 16), "Nothing to find: no noise is drawn in training"),
         (report(bn(1, 1.0, 0.5, ways=()), safe=True), "Nothing to find: all noise comes after the last BN"),
         (report(bn(1, 0.99)), "No BN is above 1.05; the most harmed, stage.1.bn, has 1.010."),
