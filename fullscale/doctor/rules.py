@@ -88,25 +88,27 @@ def add(call: Call, known: Known) -> Noisy:
     """The rule of sums and differences."""
     one, other = call.args[:2]
     alpha = call.kwargs.get("alpha", 1)
-    if call.op in (aten.add, aten.add_) and alpha == 1:
-        completed = _completed(one, other, known) or _completed(other, one, known)
-        if completed is not None:
-            return completed
+    subtracts = call.op in (aten.sub, aten.sub_)
+    completed = _completed(one, other, -alpha if subtracts else alpha, known)
+    if completed is None and not subtracts and alpha == 1:
+        completed = _completed(other, one, 1, known)
+    if completed is not None:
+        return completed
     shape = _shape(one, other)
     terms = [_term(each, shape, call, known) for each in (one, other)]
     return sole(terms[0] + each(terms[1], lambda part: scaled(part, alpha, other) if alpha != 1 else part))
 
 
-def _completed(signal: Any, product: Any, known: Known) -> Noisy | None:
-    """Read x + r x as (1 + r) x."""
+def _completed(signal: Any, product: Any, times: float, known: Known) -> Noisy | None:
+    """Read x + a r x as (1 + a r) x."""
     parts = known(product)
     if len(parts) != 1 or known(signal) or not isinstance(signal, Tensor):
         return None
     name, part = parts[0]
-    if isinstance(part, Carried) and part.bare and part.is_carried_by(signal):
-        known.completed[name] = part.law.plus(1)
-        return ((name, Proportional(part.law.plus(1), part.sharing)),)
-    return None
+    if not (isinstance(part, Carried) and part.bare and part.is_carried_by(signal)):
+        return None
+    known.completed[name] = part.law.times(times).plus(1)
+    return ((name, Proportional(known.completed[name], part.sharing)),)
 
 
 def _term(term: Any, shape: torch.Size, call: Call, known: Known) -> Noisy:

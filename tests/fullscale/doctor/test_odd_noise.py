@@ -107,13 +107,18 @@ def test_uout_and_gaussian_are_themselves_however_they_are_spelled(monte_carlo, 
 
 @pytest.mark.parametrize(
     "spelling",
-    [lambda x: x + SIGMA * (x * torch.randn_like(x)), lambda x: x.add(x * torch.randn_like(x), alpha=SIGMA)],
-    ids=["scaled after", "alpha"],
+    [
+        lambda x: x + SIGMA * (x * torch.randn_like(x)),
+        lambda x: x.add(x * torch.randn_like(x), alpha=SIGMA),
+        lambda x: x - x * torch.randn_like(x) * SIGMA,
+    ],
+    ids=["scaled after", "alpha", "subtracted"],
 )
 def test_noise_that_is_scaled_after_the_product_shifts_as_predicted(monte_carlo, spelling):
-    # The source's own s2 is still that of r, not of 1 + sigma r: see the list of bugs.
     model, x = Spelled(lambda own, x: spelling(x) if own.here.training else x), signal()
-    (row,) = examine(model, [x]).rows
+    report = examine(model, [x])
+    (source,), (row,) = report.sources, report.rows
+    assert source.strength == ("sigma", pytest.approx(SIGMA))
     assert row.exact
     assert monte_carlo(model, x, model.drawing, 64)["bn"].agrees_with(row.predicted)
 
