@@ -63,8 +63,9 @@ class Exact(NoiseFree):
         self._noisy: Marks[Noisy] = Marks(blurred)
         self._known = Known(self._noisy, stack)
 
-    def before(self, call: Call) -> Any:
+    def before(self, call: Call, product: Product | None = None) -> Any:
         """Find out what becomes of the noise in the arguments; None if there is none."""
+        del product
         if not any(map(self._known, call.tensors)):
             return None
         return RULES.get(call.op, lose)(call, self._known)
@@ -76,7 +77,8 @@ class Exact(NoiseFree):
 
     def multiplied(self, call: Call, out: Tensor, product: Product, kept: Any) -> None:
         """Let a source begin; one on another's noise needs the second moment of that, so that both are lost."""
-        name, law, signal, sharing = product
+        name, law, at, sharing = product
+        signal = call.tensors[at]
         if signal.shape != out.shape:
             signal = signal.expand(out.shape).clone()
         if kept is not None or (law.mean == 0 and call.written):

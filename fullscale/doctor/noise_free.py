@@ -44,8 +44,8 @@ class NoiseFree(TorchDispatchMode):
         self._kinds: dict[str, str] = {}
         self._random: Marks[Random] = Marks(merged)
 
-    def before(self, call: Call) -> Any:
-        """Look at a call that is about to run."""
+    def before(self, call: Call, product: Product | None = None) -> Any:
+        """Look at a call that is about to run; it may be known as a product of random numbers and the signal."""
         raise NotImplementedError
 
     def after(self, call: Call, out: Any, kept: Any) -> None:
@@ -128,8 +128,8 @@ class NoiseFree(TorchDispatchMode):
 
     def _reckon(self, call: Call, marks: Sequence[Random]) -> Any:
         """Run an operator on random numbers, and perhaps the signal."""
-        kept, names = self.before(call), frozenset[str]().union(*(mark.names for mark in marks))
-        multiplied = product(call, self._random, self.stack)
+        multiplied, names = product(call, self._random, self.stack), frozenset[str]().union(*(m.names for m in marks))
+        kept = self.before(call, multiplied)
         if multiplied is not None:
             out = mean_product(call, multiplied)
             self._cover(call)

@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_leaves
 from fullscale.doctor.calls import Call
 from fullscale.doctor.marks import Marks
 from fullscale.doctor.noise_free import NoiseFree
-from fullscale.doctor.products import Product
+from fullscale.doctor.products import Product, mean_product
 from fullscale.doctor.shares import mean, unbiased
 from fullscale.doctor.stack import Stack
 
@@ -49,13 +49,16 @@ class Probe(NoiseFree):
         self._active = active
         self._twins = Twins()
 
-    def before(self, call: Call) -> Any:
+    def before(self, call: Call, product: Product | None = None) -> Any:
         """Run a call on the twins, before it can write on what they are made from."""
         if not any(map(self._twins.has, call.tensors)):
             return None
         for tensor in call.written:
             self._twins.own(tensor)
-        return call.mapped(self._twins.of).run()
+        twins = call.mapped(self._twins.of)
+        if product is not None and product.name not in self._active:
+            return mean_product(twins, product)
+        return twins.run()
 
     def after(self, call: Call, out: Any, kept: Any) -> None:
         """Note what came of it."""

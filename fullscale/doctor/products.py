@@ -35,13 +35,13 @@ class Product(NamedTuple):
     Attributes:
         name: of the draw.
         law: of the numbers.
-        signal: what they multiply.
+        at: which of the call's tensors is the signal that they multiply.
         sharing: which elements of the result share a number.
     """
 
     name: str
     law: Law
-    signal: Tensor
+    at: int
     sharing: Sharing
 
 
@@ -61,7 +61,8 @@ def product(call: Call, random: Marks[Random], stack: Stack) -> Product | None:
     if mark is None or mark.law is None or len(mark.names) > 1 or signal.dim() == 0:
         return None
     law = mark.law.times(-1).plus(1) if call.op in (aten.masked_fill, aten.masked_fill_) else mark.law
-    return Product(next(iter(mark.names)), law, signal, _sharing(noise, signal, stack))
+    at = next(index for index, each in enumerate(call.tensors) if each is signal)
+    return Product(next(iter(mark.names)), law, at, _sharing(noise, signal, stack))
 
 
 def _pair(call: Call) -> list[Tensor]:
@@ -89,11 +90,11 @@ def _zero(value: Any) -> bool:
 
 def mean_product(call: Call, product: Product) -> Tensor:
     """Multiply by the mean: numbers that are not floating, such as a mask, cannot hold theirs."""
-    mean = product.signal.new_full((), product.law.mean)
+    signal, noise = call.tensors[product.at], call.tensors[1 - product.at]
+    mean = signal.new_full((), product.law.mean)
     if call.written:
-        return product.signal.mul_(mean) if call.written[0] is product.signal else call.run()
-    other = next(each for each in call.tensors if each is not product.signal)
-    return product.signal * mean.expand(torch.broadcast_shapes(other.shape, product.signal.shape))
+        return signal.mul_(mean) if call.written[0] is signal else call.run()
+    return signal * mean.expand(torch.broadcast_shapes(noise.shape, signal.shape))
 
 
 def _extends(signal: Tensor, noise: Tensor) -> bool:

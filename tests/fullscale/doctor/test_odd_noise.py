@@ -85,6 +85,26 @@ def test_dropping_is_dropping_however_it_is_spelled(monte_carlo, spelling, convo
     assert monte_carlo(model, x, model.drawing, 64)["bn"].agrees_with(row.predicted)
 
 
+class Masked(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.keep = KEEP
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x * (torch.rand_like(x) < self.keep) / self.keep if self.training else x
+
+
+def test_of_two_masks_on_a_bent_way_each_is_probed_with_the_other_at_its_mean(monte_carlo):
+    first, second = Masked(), Masked()
+    model, x = nn.Sequential(first, nn.SiLU(), second, nn.SiLU(), nn.BatchNorm2d(4)), signal()
+    (row,) = examine(model, [x], probes=48).rows
+    assert monte_carlo(model, x, [first, second], 64)["4"].agrees_with(row.predicted, row.stderr)
+    for way, other in zip(row.ways, (second, first), strict=True):
+        other.keep = 1.0
+        assert monte_carlo(model, x, [first, second], 64)["4"].agrees_with(way.shift, way.stderr)
+        other.keep = KEEP
+
+
 FACTORS = {
     "1 + sigma r": (lambda x: x * (1 + SIGMA * torch.randn_like(x)), ("sigma", SIGMA)),
     "sigma r + 1": (lambda x: x * (torch.randn_like(x) * SIGMA + 1), ("sigma", SIGMA)),
