@@ -1,0 +1,19 @@
+"""The whole suite runs in two processes, a file in one of them; a part of it runs as it is asked to."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+PROCESSES = 2
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Ask pytest-xdist for it, unless `-n` does, and share the cores, which threads of both would fight over."""
+    options = config.option
+    whole = [Path(argument).resolve() for argument in config.args] == [HERE] and not options.keyword
+    if whole and not options.usepdb and getattr(options, "numprocesses", 0) is None:
+        os.environ.setdefault("OMP_NUM_THREADS", "1")
+        options.numprocesses, options.dist = PROCESSES, "loadfile"
