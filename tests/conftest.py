@@ -12,6 +12,8 @@ PROCESSES = 2
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
     """Ask pytest-xdist for it, unless `-n` does, and share the cores, which threads of both would fight over."""
+    if "PYTEST_XDIST_WORKER" in os.environ:  # one of the two, which must not ask again
+        return
     options = config.option
     whole = [Path(argument).resolve() for argument in config.args] == [HERE] and not options.keyword
     if whole and not options.usepdb and getattr(options, "numprocesses", 0) is None:
