@@ -1,6 +1,5 @@
 """The command `doctor`: what shifts the variances of anybody's own model, how much, and what would help."""
 
-import copy
 import dataclasses
 import math
 from collections.abc import Callable
@@ -16,6 +15,8 @@ from fullscale.contracts import finite, refusal, seeding, whole
 from fullscale.doctor import examine, factory, repaired, with_uout, wording
 from fullscale.doctor.advice import THRESHOLD, advise, foremost
 from fullscale.doctor.data import Batches, file_batches, folder_batches, random_batches, shape
+from fullscale.doctor.examination import PROBES
+from fullscale.doctor.repair import require_weights
 from fullscale.doctor.report import Report, Row
 from fullscale.files import read_tensors, replace, require_writable, write_json, write_tensors
 from fullscale.launch import Team, device_named
@@ -23,6 +24,10 @@ from fullscale.noise import Uout
 from fullscale.terminal import Bar, Positional, add, complain, say, show, table
 
 FAILED = 1
+ENOUGH = 1_000
+"""samples for BN's statistics"""
+DERIVED = ("sources", "shift", "shift_ratio", "measured", "inherited", "harm")
+"""what a row says beside what it holds"""
 RANDOM = (
     "RANDOM INPUTS: the prediction holds for them alone, and what BN keeps from training says nothing against them, so"
     " nothing is measured. Show the model its own data by --data or --batches."
@@ -50,7 +55,7 @@ class Doctor:
     """inputs in a batch, for --data and random numbers"""
     count: int = 4
     """batches, for --data and random numbers"""
-    probes: int = 16
+    probes: int = PROBES
     """draws of noise where the law cannot say"""
     seed: int = 0
     """of weights that the model draws, random inputs, order and noise"""
@@ -81,21 +86,23 @@ class Doctor:
         if self.weights is not None:
             factory.load_weights(model, self.weights)
         model.to(device)
-        other = copy.deepcopy(model) if self.uout is None else with_uout(model, self.uout)
+        if self.repair is not None:
+            require_weights(model)
+        lighter = None if self.uout is None else with_uout(model, self.uout)
         report = self.examined(model, batches)
         self.write(report, Team(device))
         self.tell(report, batches)
-        if self.uout is not None:
+        if lighter is not None:
             told = f"{self.model} with Uout, beta = {self.uout:g}, in place of Dropout"
-            compare(told, "predicted", report, self.examined(other, batches), wording.predicted)
+            compare(told, "predicted", report, self.examined(lighter, batches), wording.predicted)
         if self.repair is not None:
             self.write_repaired(self.repair, model, batches)
-            other.load_state_dict(read_tensors(self.repair))
-            told = f"{self.repair}: BN's statistics, estimated {'without noise' if self.uout is None else 'with Uout'}"
-            compare(told, "shift_ratio", report, self.examined(other, batches), wording.shift_ratio)
-        if self.fail_above is not None and report.above(self.fail_above):
-            return complain(wording.verdict(report, self.fail_above), FAILED)
-        return 0
+            healed = model if lighter is None else lighter
+            healed.load_state_dict(read_tensors(self.repair))
+            how = "without noise" if lighter is None else "with Uout"
+            told = f"State dict written to {self.repair}: BN's statistics, estimated {how}"
+            compare(told, "shift_ratio", report, self.examined(healed, batches), wording.shift_ratio)
+        return 0 if self.fail_above is None else judged(report, self.fail_above)
 
     @property
     def threshold(self) -> float:
@@ -145,6 +152,9 @@ class Doctor:
 
     def write_repaired(self, path: Path, model: nn.Module, batches: Batches) -> None:
         """Write the state dict with BN's statistics estimated anew."""
+        if batches.samples < ENOUGH:
+            seen = f"FEW SAMPLES: BN's statistics are estimated from {batches.samples} only"
+            say(f"{seen}; let --batch times --count, or what --batches holds, be {ENOUGH:,} or more.")
         with Bar(batches.samples) as bar:
             state = repaired(model, batches, uout=self.uout, seed=self.seed, progress=bar.show)
         write_tensors(path, state)
@@ -173,13 +183,22 @@ class Doctor:
         for sentence in (wording.verdict(report, self.threshold), wording.safe(report)):
             if sentence:
                 say(sentence)
-        if not report.nothing_to_find:
+        if report.rows and not report.nothing_to_find:
             tabulate(report, self.top)
             for row in foremost(report):
                 for remedy in advise(row, report, self.threshold):
                     say(f"{row.bn}: {remedy}")
         for note in wording.notes(report):
             say(f"Note: {note}")
+
+
+def judged(report: Report, threshold: float) -> int:
+    """Return the exit code, and say on stderr what is above the threshold, or could not be examined."""
+    if report.above(threshold):
+        return complain(wording.verdict(report, threshold), FAILED)
+    if unknown := wording.unexamined(report):
+        complain(f"{unknown[:-1]}; whether they are above {threshold:g} is not known")
+    return 0
 
 
 def tabulate(report: Report, top: int) -> None:
@@ -206,7 +225,7 @@ def written(report: Report, threshold: float) -> dict[str, Any]:
     """Write a report as JSON has it, with what follows from it; what is not finite becomes null."""
     rows = [
         dataclasses.asdict(row)
-        | {name: getattr(row, name) for name in ("sources", "shift", "shift_ratio", "inherited", "harm")}
+        | {name: getattr(row, name) for name in DERIVED}
         | {"advice": advise(row, report, threshold)}
         for row in report.rows
     ]

@@ -25,16 +25,21 @@ def advise(row: Row, report: Report, threshold: float = THRESHOLD) -> tuple[str,
         threshold: the ratio to come down to, > 1.
 
     Returns:
-        A sentence per remedy; none if neither the predicted nor the measured ratio is above the threshold.
+        A sentence per remedy; none if neither the predicted nor the measured ratio is above the threshold, or the BN
+        keeps no moving statistics that could shift.
     """
-    noise = noise_share(row)
-    if not row.ways or (noise is not None and noise <= threshold - 1):
-        return _begin_before(row, noise or 0, threshold)
+    if row.moving_var is None:
+        return ()
+    if not row.ways or (row.predicted is not None and ratio(row.predicted) <= threshold):
+        return _begin_before(row, threshold)
     sources, advice = [report.source(name) for name in row.sources], [_remove(row), _move(row, report)]
+    noise = noise_share(row)
+    if noise is not None and not 0 < noise < math.inf:  # how strong it is does not scale such an e
+        return tuple(advice)
     if noise is not None and all(source.s2 for source in sources):
-        factor = (threshold - 1) / noise
-        ending = f": the ratio becomes {'' if row.exact else 'about '}{threshold:g}."
-        advice += [_weaken(sources, factor) + ending, *_take_uout(sources, factor, ending)]
+        factor, about = (threshold - 1) / noise, "" if row.exact else "about "
+        weaker = f"{_weaken(sources, factor)}: the ratio becomes {about}{threshold:g}."
+        advice += [weaker, *_take_uout(sources, factor, f"{about}{threshold:g}")]
     return (*advice, *_widen(row, report, threshold))
 
 
@@ -44,15 +49,23 @@ def foremost(report: Report) -> tuple[Row, ...]:
 
 
 def noise_share(row: Row) -> float | None:
-    """Return e, see above; infinite where nothing varies in test, None where it cannot be said."""
+    """Return e, see above; infinite where nothing varies in test, None where it cannot be said.
+
+    Below 0 where noise takes variance away, say before a tanh; the law knows no such noise.
+    """
     if row.predicted is None:
         return None
     return 1 / row.predicted - 1 if row.predicted else math.inf
 
 
+def ratio(shift: float) -> float:
+    """Return max(r, 1/r) of a shift r (Section 4), infinite where nothing varies in test."""
+    return max(shift, 1 / shift) if shift else math.inf
+
+
 def strongest(row: Row) -> Way | None:
     """Return the way by which noise shifts a BN most, None if there is none; ways of unknown shift come last."""
-    return min(row.ways, key=lambda way: math.inf if way.shift is None else way.shift, default=None)
+    return max(row.ways, key=lambda way: 0 if way.shift is None else ratio(way.shift), default=None)
 
 
 def d_cos2_at(threshold: float, linear: Linear, s2: float) -> float:
@@ -69,18 +82,19 @@ def listed(entries: Iterable[str]) -> str:
 
 
 def _own_noise(row: Row) -> float:
-    return noise_share(row) or 0
+    return 1 if row.predicted is None or row.moving_var is None else ratio(row.predicted)
 
 
-def _begin_before(row: Row, noise: float, threshold: float) -> tuple[str, ...]:
+def _begin_before(row: Row, threshold: float) -> tuple[str, ...]:
     """No remedy here helps against what comes from before."""
-    if row.harm <= threshold:
+    if row.predicted is None or row.measured is None or ratio(row.measured) <= threshold:
         return ()
     if not row.ways:
         own = "No noise reaches it but through other BNs"
     else:
-        own = f"Its own noise gives a ratio of {1 + noise:.3f} only"
-    return (f"{own}, while {row.harm:.3f} was measured: it inherits the rest, so begin with the BNs before it.",)
+        own = f"Its own noise gives a ratio of {ratio(row.predicted):.3f} only"
+    measured = f"{ratio(row.measured):.3f} was measured"
+    return (f"{own}, while {measured}: it inherits the rest, so begin with the BNs before it.",)
 
 
 def _remove(row: Row) -> str:
@@ -103,14 +117,18 @@ def _weaken(sources: Sequence[Source], factor: float) -> str:
     return f"Make {'it' if len(sources) == 1 else 'them'} weaker, {listed(changes)}"
 
 
-def _take_uout(sources: Sequence[Source], factor: float, ending: str) -> tuple[str, ...]:
+def _take_uout(sources: Sequence[Source], factor: float, wanted: str) -> tuple[str, ...]:
     """Uout draws a number for each element, so it cannot stand for noise that is shared."""
     if any(source.sharing != "element" or source.noise == "uniform" for source in sources):
         return ()
     betas = [_strength(replace(source, noise="uniform"), factor)[1] for source in sources]
     if min(betas) > 1:
         return ("Take Uout instead: even beta = 1, the most there is, stays below that ratio.",)
-    return (f"Take Uout instead, beta = {listed(f'{min(beta, 1):.3g}' for beta in betas)}{ending}",)
+    told = [f"{min(beta, 1):.3g}" for beta in betas]
+    if len(sources) > 1:
+        told = [f"{beta} instead of {_told(source)}" for beta, source in zip(told, sources, strict=True)]
+    at_most = "at most " if max(betas) > 1 else ""
+    return (f"Take Uout instead, beta = {listed(told)}: the ratio becomes {at_most}{wanted}.",)
 
 
 def _widen(row: Row, report: Report, threshold: float) -> tuple[str, ...]:
@@ -132,6 +150,10 @@ def _widen(row: Row, report: Report, threshold: float) -> tuple[str, ...]:
 def _strength(source: Source, factor: float = 1) -> tuple[str, float]:
     """How strong a source is, as its kind is given, once its s^2 is multiplied."""
     return replace(source, s2=factor * (source.s2 or 0)).strength or ("s²", 0)
+
+
+def _told(source: Source) -> str:
+    return "{} {:.3g}".format(*_strength(source))
 
 
 def _short(value: float) -> str:

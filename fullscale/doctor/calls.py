@@ -68,3 +68,9 @@ class Call(NamedTuple):
 @cache
 def _written(func: Any) -> tuple[str, ...]:
     return tuple(each.name for each in func._schema.arguments if each.alias_info and each.alias_info.is_write)
+
+
+def generator_state(call: Call) -> Tensor:
+    """Return the state of the generator from which a call would draw by default."""
+    device = next((tensor.device for tensor in call.tensors if tensor.is_cuda), None)
+    return torch.get_rng_state() if device is None else torch.cuda.get_rng_state(device)

@@ -32,6 +32,11 @@ class Local:
     linear: Linear | None
     common: bool = False
 
+    def __add__(self, other: "Local") -> "Local":
+        """Of what adds up, since it is independent or on separate channels."""
+        added = None if self.added is None or other.added is None else self.added + other.added
+        return Local(added, self.linear, self.common or other.common)
+
 
 @dataclass(frozen=True)
 class Input:
@@ -41,13 +46,13 @@ class Input:
         bn: its path.
         var: UNBIASED, without noise: (channels,).
         sources: what each that reaches it does there.
-        drawn: names of all draws of random numbers before.
+        draws: how many draws of random numbers there were before.
     """
 
     bn: str
     var: Tensor
     sources: dict[str, Local]
-    drawn: frozenset[str]
+    draws: int
 
 
 class Exact(NoiseFree):
@@ -68,7 +73,8 @@ class Exact(NoiseFree):
         del product
         if not any(map(self._known, call.tensors)):
             return None
-        return RULES.get(call.op, lose)(call, self._known)
+        flat = any(tensor.dim() < 2 and self._known(tensor) for tensor in call.tensors)  # it has no channels
+        return (lose if flat else RULES.get(call.op, lose))(call, self._known)
 
     def after(self, call: Call, out: Any, kept: Any) -> None:
         """Note it with the results."""
@@ -105,19 +111,20 @@ class Exact(NoiseFree):
             kind, drawn, sharing = self.products[name]
             self.products[name] = kind, drawn and law, sharing
         self._kinds |= dict.fromkeys(sorted(others), "generator")
-        for name in [name for name in self._kinds if name not in self.products]:
-            self._found(name, None, "other")
-            for own in self.inputs:
-                if name in own.drawn or name in others:
-                    own.sources[name] = Local(None, None)
+        for number, name in enumerate(self._kinds):
+            if name not in self.products:
+                self._found(name, None, "other")
+                for own in self.inputs:
+                    if number < own.draws or name in others:
+                        own.sources[name] = Local(None, None)
 
     def normalised(self, name: str, x: Tensor) -> None:
         """Read what has arrived at a BN."""
         arrived: dict[str, Local] = {}
         for source, part in self._known(x):
             own = _local(part, x)
-            arrived[source] = _sum(arrived[source], own) if source in arrived else own
-        self.inputs.append(Input(name, unbiased(x), arrived, frozenset(self._kinds)))
+            arrived[source] = arrived[source] + own if source in arrived else own
+        self.inputs.append(Input(name, unbiased(x), arrived, len(self._kinds)))
 
     def _note(self, call: Call, out: Any, noisy: Noisy | list[Noisy]) -> None:
         results = [leaf for leaf in tree_leaves(out) if isinstance(leaf, Tensor)]
@@ -145,9 +152,3 @@ def _local(part: Part, x: Tensor) -> Local:
         case Lost(common):
             return Local(None, None, common)
     return Local(None, None, part.sharing == "batch")
-
-
-def _sum(one: Local, other: Local) -> Local:
-    """Of parts on separate channels."""
-    added = None if one.added is None or other.added is None else one.added + other.added
-    return Local(added, one.linear, one.common or other.common)

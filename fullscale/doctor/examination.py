@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from itertools import product
 from typing import Any
 
 import torch
@@ -14,17 +15,21 @@ from fullscale.doctor.exact import Exact
 from fullscale.doctor.laws import Law
 from fullscale.doctor.patient import Patient, samples, started
 from fullscale.doctor.probing import Probed
+from fullscale.doctor.repeated import Repeated
 from fullscale.doctor.report import Report, Row, Sharing, Source
 from fullscale.doctor.tally import Tally
 from fullscale.doctor.tested import Tested, keeps_statistics, trained
 from fullscale.specimen import Progress, faithful, unheard
+
+PROBES = 8
+RESTLESS = "gets another input in every pass though torch draws nothing: something else does, and nothing is predicted"
 
 
 def examine(
     model: nn.Module,
     batches: Iterable[Any],
     *,
-    probes: int = 8,
+    probes: int = PROBES,
     seed: int = 0,
     progress: Progress = unheard,
 ) -> Report:
@@ -36,7 +41,7 @@ def examine(
 
     Args:
         model: any; it comes back as it was, buffers, modes, hooks and random state included. What is in evaluation mode
-            while the whole is in train mode counts as frozen.
+            while the whole is in train mode counts as frozen. Its forward hooks run, on a copy.
         batches: inputs, or pairs of an input and a target, gone through once. An input is what the model takes; a
             mapping is spread over its arguments if it names them, and so is a sequence if it does not take one.
         probes: passes with random noise where the law does not reach, at least 2: so many a batch with all sources
@@ -67,7 +72,9 @@ class _Findings:
     tallies: dict[str, Tally] = field(default_factory=dict)
     products: dict[str, tuple[str, Law | None, Sharing]] = field(default_factory=dict)
     called: Counter[str] = field(default_factory=Counter)
-    bare: set[str] = field(default_factory=set)
+    blind: set[str] = field(default_factory=set)
+    unexamined: set[str] = field(default_factory=set)
+    restless: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.tested = Tested(self.patient)
@@ -78,23 +85,37 @@ class _Findings:
         exact = Exact(self.patient.stack)
         self.patient.run(batch, exact)
         exact.close(self.patient.others)
-        self.products |= exact.products
-        self.bare |= exact.bare
+        self._learn(exact)
+        if self.images == 0:
+            again = Repeated(self.patient.stack)
+            self.patient.run(batch, again)
+            self.restless = again.unlike(exact.inputs)
+        self.patient.test()
+        self.patient.run(batch, self.tested)
+        self.patient.train()
+        for own, name in product(exact.inputs, self.tested.drawing):
+            own.sources.pop(name, None)
         calls = Counter[str]()
         probed = self._probed(batch, exact)
         for own in exact.inputs:
             self.tallies.setdefault(own.bn, Tally()).update(own, calls[own.bn], probed)
             calls[own.bn] += 1
         self.called |= calls
-        self.patient.test()
-        self.patient.run(batch, self.tested)
         self.images += samples(batch)
         self.largest = max(self.largest, samples(batch))
 
+    def _learn(self, exact: Exact) -> None:
+        """Note the sources of a batch; one whose strength is another than before has none."""
+        for name, (kind, law, sharing) in exact.products.items():
+            if law is None:
+                self.blind.add(name)
+            _, before, shared = self.products.get(name, (kind, law, sharing))
+            self.products[name] = kind, law if law == before else None, sharing if sharing == shared else "other"
+        self.unexamined |= exact.bare | (self.patient.stack.bns - {own.bn for own in exact.inputs})
+
     def _probed(self, batch: Any, exact: Exact) -> Probed:
         """Probe all sources together on every batch, one by one on the first."""
-        blind = {name for name, (_, law, _) in exact.products.items() if law is None}
-        probed = Probed(self.patient, batch, exact.inputs, blind=blind)
+        probed = Probed(self.patient, batch, exact.inputs, blind=self.blind)
         probed.all_together(self.probes)
         if self.images == 0:
             probed.one_by_one(self.probes)
@@ -103,19 +124,23 @@ class _Findings:
     def report(self) -> Report:
         """Put it together."""
         reaching = {name for tally in self.tallies.values() for name in tally.single}
-        sources = {
-            name: Source(name, kind, law and law.family, law and law.s2, sharing, name not in reaching)
-            for name, (kind, law, sharing) in self.products.items()
-        }
+        sources = {name: self._source(name, reaching=name in reaching) for name in self.products}
         rows = tuple(
             self._row(index, bn, tally, sources) for index, (bn, tally) in enumerate(self.tallies.items(), start=1)
         )
-        return Report(rows, tuple(sources.values()), tuple(self._notes(sources)), self.images, self.largest)
+        found, notes, unexamined = tuple(sources.values()), tuple(self._notes()), tuple(sorted(self.unexamined))
+        return Report(rows, found, notes, self.images, self.largest, unexamined)
+
+    def _source(self, name: str, *, reaching: bool) -> Source:
+        kind, law, sharing = self.products[name]
+        in_test = name in self.tested.drawing
+        safe = not (reaching or in_test or self.unexamined)
+        return Source(name, kind, law and law.family, law and law.s2, sharing, safe, in_test)
 
     def _row(self, index: int, path: str, tally: Tally, sources: dict[str, Source]) -> Row:
         bn, real_var = self.patient.bns[path], self.tested.real_var(path)
         moving_var = bn.get_buffer("running_var").mean().item() if keeps_statistics(bn) else None
-        predicted, stderr = tally.together.shift
+        predicted, stderr = (None, None) if path in self.restless else tally.together.shift
         channel, shift = tally.together.worst if tally.single else (None, None)
         return Row(
             index=index,
@@ -125,7 +150,7 @@ class _Findings:
             ways=tally.ways(sources),
             predicted=predicted,
             stderr=stderr,
-            exact=tally.together.exact,
+            exact=tally.together.exact and path not in self.restless,
             worst_channel=channel,
             worst_shift=shift,
             moving_var=moving_var,
@@ -141,19 +166,26 @@ class _Findings:
             yield "its moving statistics are those it began with: there is nothing yet to measure the shift against"
         if keeps_statistics(bn) and self.patient.frozen(bn):
             yield "is frozen: in training, too, it normalises by its moving statistics, and does not learn the noise"
+        if path in self.restless:
+            yield RESTLESS
         if self.called[path] > 1:
             yield f"is called {self.called[path]} times a pass: its statistics mix them, and so do these numbers"
         if keeps_statistics(bn) and path not in self.tested.shadows:
             yield "is called in training only"
 
-    def _notes(self, sources: dict[str, Source]) -> Iterator[str]:
+    def _notes(self) -> Iterator[str]:
         if self.patient.lazy:
             yield "the model has lazy modules: their weights were drawn here, and are not those that it will get"
-        for source in sources.values():
-            if source.s2 is None and not source.safe:
-                yield f"{source.name} draws numbers that do not simply multiply the signal: they are not examined"
-        for path in sorted(self.bare):
-            yield f"{path} calls batch_norm as a function, not as a module: it is not examined"
-        for path in (path for path in self.patient.bns if path not in self.tallies):
-            when = "in test mode only" if path in self.tested.shadows else "never"
-            yield f"{path} is called {when}: it is not examined"
+        reaching = {name for tally in self.tallies.values() for name in tally.single}
+        for name in self.products:
+            if name in self.tested.drawing:
+                yield f"{name} draws in test mode, too: its noise is in Var_Test as well, and in no prediction"
+            elif name in self.blind and name in reaching:
+                yield f"{name} draws numbers that do not simply multiply the signal: they are not examined"
+        for path in sorted(self.unexamined):
+            yield f"{path} normalises by batch, but not as PyTorch's BN modules do: it is not examined"
+        for path in (path for path in self.patient.bns if path not in self.tallies.keys() | self.unexamined):
+            if path in self.tested.shadows:
+                yield f"{path} is called in test mode only: it is not examined"
+            else:
+                yield f"{path} is never called: it is not examined"

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from fullscale.contracts import Refusal, refusal
 from fullscale.files import read_tensors, read_torch
 
+WRAPPERS = ("module.", "_orig_mod.")
+"""what DataParallel and torch.compile put before every name of a state dict"""
 SPELLING = "must be MODULE:FACTORY, such as torchvision.models:densenet121(drop_rate=0.2)"
 
 
@@ -65,7 +67,8 @@ def load_weights(model: nn.Module, path: Path) -> None:
     Args:
         model: gets the weights in place.
         path: a .safetensors file, or one that torch.save wrote; there the state dict may stand under "state_dict" or
-            "model". "module." before every name, which DataParallel puts there, is taken off.
+            "model". "module." and "_orig_mod." before every name, which DataParallel and torch.compile put there, are
+            taken off.
 
     Raises:
         ValueError: if the file cannot be read, holds no state dict, or not this model's.
@@ -74,14 +77,15 @@ def load_weights(model: nn.Module, path: Path) -> None:
     for name in ("state_dict", "model"):
         if isinstance(state, Mapping) and isinstance(state.get(name), Mapping):
             state = state[name]
-    if not (isinstance(state, Mapping) and state and all(isinstance(value, Tensor) for value in state.values())):
+    if not (isinstance(state, Mapping) and state and all(map(_is_entry, state.items()))):
         raise refusal("weights", path, "holds no state dict, which maps names to tensors")
-    if all(name.startswith("module.") for name in state):
-        state = {name.removeprefix("module."): value for name, value in state.items()}
+    model = getattr(model, "_orig_mod", model)
+    own = model.state_dict()
+    state = _unwrapped(state, own)
     try:
         model.load_state_dict(state)
     except RuntimeError as error:
-        raise refusal("weights", path, _mismatch(model.state_dict(), state) or told(error)) from None
+        raise refusal("weights", path, _mismatch(own, state) or told(error)) from None
 
 
 def told(error: BaseException) -> str:
@@ -145,6 +149,18 @@ def _built(spec: str, found: Any, factory: Factory) -> Any:
         raise
     except (Exception, SystemExit) as error:
         raise refusal("model", spec, f"{factory.name} raised {told(error)}") from error
+
+
+def _is_entry(item: tuple[Any, Any]) -> bool:
+    return isinstance(item[0], str) and isinstance(item[1], Tensor)
+
+
+def _unwrapped(state: Mapping[str, Tensor], own: Mapping[str, Tensor]) -> Mapping[str, Tensor]:
+    """Take off what stands before every name of a state dict, until one is the model's."""
+    for wrapper in WRAPPERS:
+        if state.keys().isdisjoint(own) and all(name.startswith(wrapper) for name in state):
+            return _unwrapped({name.removeprefix(wrapper): value for name, value in state.items()}, own)
+    return state
 
 
 def _mismatch(own: Mapping[str, Tensor], given: Mapping[str, Tensor]) -> str:

@@ -51,6 +51,15 @@ class Law:
             return None
         return bernoulli(min(1.0, max(0.0, (threshold - self.low) / (self.high - self.low))))
 
+    @property
+    def is_mask(self) -> bool:
+        """Whether the numbers are 0 or 1."""
+        return self.family == "bernoulli" and (self.low, self.high) == (0, 1)
+
+    def counted(self) -> "Law | None":
+        """The law of the numbers as integers, which round towards 0; None if that is not known."""
+        return self if self.is_mask else self.floor() if self.low >= 0 else None
+
     def floor(self) -> "Law | None":
         """The law of the numbers rounded down; None if they are not uniform over a width of 1."""
         if self.family != "uniform" or not math.isclose(self.high - self.low, 1, rel_tol=1e-6):
@@ -103,8 +112,15 @@ Rule: TypeAlias = Callable[[Law, float], Law | None]
 
 
 def _above(law: Law, threshold: float) -> Law | None:
-    below = law.below(threshold)
-    return below and bernoulli(1 - below.mean)
+    return _negated(law.below(threshold))
+
+
+def _negated(law: Law | None) -> Law | None:
+    return bernoulli(1 - law.mean) if law is not None and law.is_mask else None
+
+
+def _equal(law: Law, value: float) -> Law | None:
+    return law if value == 1 and law.is_mask else _negated(law) if value == 0 else None
 
 
 _BY_SCALAR: dict[Any, Rule] = {
@@ -115,11 +131,14 @@ _BY_SCALAR: dict[Any, Rule] = {
     aten.rsub: lambda law, term: law.times(-1).plus(term),
     **dict.fromkeys((aten.lt, aten.le), Law.below),
     **dict.fromkeys((aten.gt, aten.ge), _above),
+    aten.eq: _equal,
+    aten.ne: lambda law, value: _equal(law, 1 - value),
 }
 _BY_SCALAR |= {getattr(aten, f"{op.__name__}_"): rule for op, rule in tuple(_BY_SCALAR.items()) if op is not aten.rsub}
 _ALONE: dict[Any, Callable[[Law], Law | None]] = {
     aten.neg: partial(Law.times, factor=-1),
     aten.floor: Law.floor,
+    **dict.fromkeys((aten.logical_not, aten.bitwise_not), _negated),
     **dict.fromkeys((aten.clone, aten._to_copy, aten.copy_, aten.detach, aten.alias, aten.lift_fresh), lambda law: law),
 }
 _ALONE |= {aten.neg_: _ALONE[aten.neg], aten.floor_: _ALONE[aten.floor]}

@@ -12,11 +12,12 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from fullscale.doctor.calls import BATCH_NORMS, Call
+from fullscale.doctor.calls import BATCH_NORMS, Call, generator_state
 from fullscale.doctor.laws import Law, computed, drawn
 from fullscale.doctor.marks import Marks
 from fullscale.doctor.products import Product, Random, mean_product, merged, product
 from fullscale.doctor.report import Sharing
+from fullscale.doctor.shares import require_several
 from fullscale.doctor.stack import Stack
 
 aten = torch.ops.aten
@@ -57,11 +58,13 @@ class NoiseFree(TorchDispatchMode):
 
     def multiplied(self, call: Call, out: Tensor, product: Product, kept: Any) -> None:
         """Look at the product of random numbers and the signal."""
-        raise NotImplementedError
+        del product
+        self.after(call, out, kept)
 
     def mixed(self, call: Call, out: Any, names: frozenset[str], kept: Any) -> None:
         """Look at what came of random numbers and the signal in another way."""
-        raise NotImplementedError
+        del names
+        self.after(call, out, kept)
 
     def normalised(self, name: str, x: Tensor) -> None:
         """Look at the input of a BN, the signal's mean over the noise."""
@@ -81,6 +84,7 @@ class NoiseFree(TorchDispatchMode):
             return self._reckon(call, marks)
         if call.op in BATCH_NORMS:
             if self.stack.bn:
+                require_several(self.stack.path, args[0])
                 self.normalised(self.stack.path, args[0])
                 return call.run()
             if len(args[0]) > 1:  # instance norm makes all channels those of one sample
@@ -109,9 +113,9 @@ class NoiseFree(TorchDispatchMode):
 
     def _draw_within(self, call: Call) -> Any:
         """Run an operator that may draw for itself, as attention does for its own Dropout."""
-        kept, state = self.before(call), _generator_state(call)
+        kept, state = self.before(call), generator_state(call)
         out = call.run()
-        if torch.equal(state, _generator_state(call)):
+        if torch.equal(state, generator_state(call)):
             self.after(call, out, kept)
         else:
             self._mix(call, out, frozenset([self._name()]), kept)
@@ -156,12 +160,13 @@ class NoiseFree(TorchDispatchMode):
         for leaf in tree_leaves(out):
             if not isinstance(leaf, Tensor) or (not call.written and self._random.read(leaf) is not None):
                 continue  # a number for Python, or a view
-            if law is not None and leaf.is_floating_point():
-                leaf.fill_(law.mean)
-            self._random.overwrite(leaf, Random(names, law))
+            own = law if law is None or leaf.is_floating_point() else law.counted()
+            if own is not None and leaf.is_floating_point():
+                leaf.fill_(own.mean)
+            self._random.overwrite(leaf, Random(names, own))
 
     def _computed(self, call: Call, law: Law | None) -> Law | None:
-        if law is None or call.kwargs.get("alpha", 1) != 1:
+        if law is None or call.kwargs.get("alpha", 1) != 1 or call.kwargs.get("rounding_mode"):
             return None
         scalars = [leaf for leaf in call.args if isinstance(leaf, int | float)]
         scalars += [leaf.item() for leaf in _read(call) if leaf.dim() == 0 and self._random.read(leaf) is None]
@@ -190,11 +195,6 @@ class NoiseFree(TorchDispatchMode):
         name = self.stack.draw()
         self._kinds[name] = self.stack.kind
         return name
-
-
-def _generator_state(call: Call) -> Tensor:
-    device = next((tensor.device for tensor in call.tensors if tensor.is_cuda), None)
-    return torch.get_rng_state() if device is None else torch.cuda.get_rng_state(device)
 
 
 def _only_draws(call: Call) -> bool:

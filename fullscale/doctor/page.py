@@ -27,14 +27,14 @@ def page(report: Report, title: str, threshold: float) -> str:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    ill = [row for row in report.by_harm if row in report.above(threshold)]
+    ill = {row.index for row in report.above(threshold)}
     return environment.get_template("page.html").render(
         title=title,
         report=report,
         threshold=threshold,
         wording=wording,
         ill=ill,
-        advice=[(row, advise(row, report, threshold)) for row in foremost(report) if row in ill],
+        advice=[(row, advise(row, report, threshold)) for row in foremost(report) if row.index in ill],
         picture=inline(pictures.svg(pictures.doctor(report))) if report.rows else None,
     )
 

@@ -65,9 +65,13 @@ class Carried:
         same = tensor.untyped_storage()._cdata == self.carrier.untyped_storage()._cdata
         return same and place(tensor) == place(self.carrier) and not self.spoilt
 
+    def spans(self, channels: int) -> bool:
+        """Whether it is added to all channels."""
+        return self.start == 0 and self.carrier.shape[1] == channels
+
     def whole(self, channels: int) -> Tensor:
         """The carrier with zeros for all other channels."""
-        if self.start == 0 and self.carrier.shape[1] == channels:
+        if self.spans(channels):
             return self.carrier
         g = self.carrier
         padded = g.new_zeros(g.shape[0], channels, *g.shape[2:])
@@ -108,6 +112,13 @@ Noisy: TypeAlias = tuple[tuple[str, Part], ...]
 """The parts of a tensor by the names of their sources; the same source may come twice, from several ways."""
 
 
+def gone(part: Part) -> Lost:
+    """What is left of a part that is lost."""
+    if isinstance(part, Lost):
+        return part
+    return Lost(not isinstance(part, Spread) and part.sharing == "batch")
+
+
 def lost(*many: Noisy, common: bool = False) -> Noisy:
     """The same sources, all lost.
 
@@ -117,8 +128,7 @@ def lost(*many: Noisy, common: bool = False) -> Noisy:
     """
     names: dict[str, bool] = {}
     for name, part in (each for noisy in many for each in noisy):
-        own = part.common if isinstance(part, Lost) else not isinstance(part, Spread) and part.sharing == "batch"
-        names[name] = names.get(name, common) or own
+        names[name] = names.get(name, common) or gone(part).common
     return tuple((name, Lost(common)) for name, common in names.items())
 
 
@@ -134,7 +144,7 @@ def sole(noisy: Noisy) -> Noisy:
     return once + lost(tuple((name, part) for name, part in noisy if names.count(name) > 1))
 
 
-def each(noisy: Noisy, change: Callable[[Part], Part]) -> Noisy:
+def by_part(noisy: Noisy, change: Callable[[Part], Part]) -> Noisy:
     """Change every part by itself."""
     return tuple((name, change(part)) for name, part in noisy)
 
@@ -144,7 +154,7 @@ def carried(part: Part, tensor: Tensor, *, copy: bool = False) -> Part:
     if isinstance(part, Proportional):
         return Carried(tensor.clone() if copy else tensor, part.law, part.sharing)
     if isinstance(part, Carried):
-        return Lost() if part.spoilt else replace(part, bare=False)
+        return gone(part) if part.spoilt else replace(part, bare=False)
     return part
 
 
@@ -163,9 +173,9 @@ def scaled(part: Part, factor: Tensor | float, tensor: Tensor) -> Part:
         case Spread(share, start=start):
             along = _per_channel(factor, tensor)
             if along is None:
-                return Lost()
+                return gone(part)
             return replace(part, share=share * along[start : start + len(share)].square())
-    return Lost()
+    return gone(part)
 
 
 def _per_channel(factor: Tensor | float, tensor: Tensor) -> Tensor | None:

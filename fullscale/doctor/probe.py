@@ -76,16 +76,6 @@ class Probe(NoiseFree):
         elif self._twins.has(out):
             self._twins.of(out).copy_(out)
 
-    def multiplied(self, call: Call, out: Tensor, product: Product, kept: Any) -> None:
-        """As any other call."""
-        del product
-        self.after(call, out, kept)
-
-    def mixed(self, call: Call, out: Any, names: frozenset[str], kept: Any) -> None:
-        """As any other call."""
-        del names
-        self.after(call, out, kept)
-
     def normalised(self, name: str, x: Tensor) -> None:
         """Read what has arrived at a BN."""
         twin = self._twins.of(x) if self._twins.has(x) else None

@@ -73,9 +73,9 @@ class Probed:
         wanted = frozenset(sources)
         for active, passes in self._passes.items():
             if active & self._reached[own.bn] == wanted:
-                readings = [each[own.bn][call] for each in passes]
+                readings = [each.get(own.bn, [])[call : call + 1] for each in passes]
                 common = any(own.sources[name].common for name in wanted)
-                return _added([each for each in readings if each], own.var, common=common)
+                return _added([each for reading in readings for each in reading if each], own.var, common=common)
         return None
 
     def _let(self, active: set[str], probes: int) -> None:
@@ -88,9 +88,10 @@ class Probed:
 
 
 def _added(readings: Sequence[Reading], clean: Tensor, *, common: bool) -> Added | None:
-    """Take what the noise adds, with what it does to a batch's mean where samples have their own numbers.
+    """Take what the noise adds: to the variances of batches, and to the variance of their means.
 
-    BN never sees that a whole batch is shifted, but it does see in the end what its samples share by chance.
+    The latter is what small batches lack, and large ones have, where samples have their own numbers. Where all share
+    one, batches of any size lack it.
     """
     if len(readings) < 2:
         return None

@@ -83,9 +83,7 @@ def merged(marks: Iterable[Random]) -> Random | None:
 
 
 def _zero(value: Any) -> bool:
-    return (isinstance(value, int | float) and value == 0) or (
-        isinstance(value, Tensor) and value.dim() == 0 and value.item() == 0
-    )
+    return (isinstance(value, int | float) and value == 0) or (isinstance(value, Tensor) and not value.any())
 
 
 def mean_product(call: Call, product: Product) -> Tensor:

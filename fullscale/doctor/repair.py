@@ -2,15 +2,18 @@
 
 import copy
 from collections.abc import Iterable
+from itertools import chain
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from fullscale.batchnorms import BatchNorm
 from fullscale.contracts import refusal
 from fullscale.doctor.calls import BATCH_NORMS
+from fullscale.doctor.factory import told
 from fullscale.doctor.patient import Patient, samples, started
 from fullscale.doctor.stack import Stack
 from fullscale.doctor.tested import keeps_statistics
@@ -41,11 +44,10 @@ def repaired(
         ValueError: if there are no batches, no BN was called that keeps statistics, the model cannot be copied or run,
             or has lazy modules; with `uout`, if it has no Dropout layer, or beta lies outside of its domain.
     """
+    require_weights(model)
     first, given = started(batches)
     with torch.inference_mode(mode=False), faithful(model, seed):
         patient = Patient(model if uout is None else with_uout(model, uout), first)
-        if patient.lazy:
-            raise refusal("model", type(model).__name__, "has lazy modules: there is nothing yet to repair")
         statistics = _statistics(patient, given, noisy=uout is not None, progress=progress)
     return _state(model, statistics)
 
@@ -53,22 +55,51 @@ def repaired(
 def with_uout(model: nn.Module, beta: float) -> nn.Module:
     """Return a copy of a model with Uout in place of every Dropout layer (Section 5), 1d, 2d and 3d included.
 
-    Dropout that is called as a function cannot be replaced like this.
+    One that has several paths gets one Uout. Dropout of p = 0 is no noise and stays; Dropout that is called as a
+    function cannot be replaced like this.
 
     Raises:
-        ValueError: if there is none, or beta lies outside of its domain.
+        ValueError: if there is none, beta lies outside of its domain, or the model has lazy modules or cannot be
+            copied.
     """
-    replaced = copy.deepcopy(model)
-    found = [(name, module) for name, module in replaced.named_modules() if isinstance(module, DROPOUTS)]
-    if not found:
+    replaced = copied(model)
+    layers: dict[nn.Module, Uout] = {
+        module: Uout(beta).train(module.training)
+        for module in replaced.modules()
+        if isinstance(module, DROPOUTS) and module.p > 0
+    }
+    if not layers:
         raise refusal("model", type(model).__name__, "has no Dropout layer that Uout could take the place of")
-    for name, module in found:
-        layer = Uout(beta).train(module.training)
-        if not name:
-            return layer
-        parent, _, child = name.rpartition(".")
-        setattr(replaced.get_submodule(parent), child, layer)
+    if replaced in layers:
+        return layers[replaced]
+    for name, module in list(replaced.named_modules(remove_duplicate=False)):
+        if module in layers:
+            parent, _, child = name.rpartition(".")
+            setattr(replaced.get_submodule(parent), child, layers[module])
     return replaced
+
+
+def copied(model: nn.Module) -> nn.Module:
+    """Copy a model that has weights.
+
+    Raises:
+        ValueError: if it has lazy modules, or cannot be copied.
+    """
+    require_weights(model)
+    try:
+        return copy.deepcopy(model)
+    except Exception as error:
+        raise refusal("model", type(model).__name__, f"cannot be copied: {told(error)}") from error
+
+
+def require_weights(model: nn.Module) -> None:
+    """Refuse a model whose weights a first pass has yet to make.
+
+    Raises:
+        ValueError: if it has lazy modules.
+    """
+    if any(map(is_lazy, chain(model.parameters(), model.buffers()))):
+        raise refusal("model", type(model).__name__, "has lazy modules: there is nothing yet to repair or to replace")
 
 
 class _Statistics(TorchDispatchMode):

@@ -21,6 +21,8 @@ class Source:
         s2: variance of the noise over its mean squared, the law's s^2; None where `noise` is.
         sharing: which elements share a number.
         safe: no BN comes after it (Section 5), so that it shifts nothing.
+        in_test: it draws in test mode, too, as `functional.dropout` does unless it is told not to: what it adds is in
+            Var_Test as well as in Var_Train, and in no prediction.
     """
 
     name: str
@@ -29,6 +31,7 @@ class Source:
     s2: float | None
     sharing: Sharing
     safe: bool
+    in_test: bool = False
 
     @property
     def strength(self) -> tuple[str, float] | None:
@@ -67,7 +70,8 @@ class Linear:
     def eq10(self, s2: float) -> float:
         """Return Var_Test / Var_Train by Eq. 10 (in case (a) Eq. 6), for element-wise noise, with (1 - p) / p = s2."""
         test = self.v + self.v * self.rho * (self.d_cos2 - 1)
-        return test / (test + s2 * (self.c**2 + self.v))
+        train = test + s2 * (self.c**2 + self.v)
+        return test / train if train > 0 else 1.0
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,9 @@ class Row:
         channels: how many.
         ways: one per source that reaches it.
         predicted: the local Var_Test / Var_Train of all its sources together: the mean over channels of one over the
-            mean of the other, UNBIASED variances by batch. 1 where no source reaches it; None where it cannot be said.
+            mean of the other. Var_Test is UNBIASED, by batch; Var_Train is that and what the noise adds, in the limit
+            of large batches: where every sample has one number, BN's own average over batches of n lacks up to 1/n of
+            it. 1 where no source reaches it; None where it cannot be said.
         stderr: of `predicted`, over the random noise: 0 where `exact`.
         exact: whether all of it follows from the law.
         worst_channel: the one whose local shift is furthest from 1, counted from 0; None where no source reaches it.
@@ -158,7 +164,12 @@ class Row:
 
     @property
     def harm(self) -> float:
-        """The larger of the predicted ratio max(r, 1/r) and the measured one; 1 where there is neither."""
+        """The larger of the predicted ratio max(r, 1/r) and the measured one; 1 where there is neither.
+
+        And 1 for a BN that keeps no moving statistics: in test, too, it normalises by its batch, and is not misled.
+        """
+        if self.moving_var is None:
+            return 1.0
         return max(_ratio(self.predicted) or 1.0, _ratio(self.measured) or 1.0)
 
 
@@ -179,6 +190,7 @@ class Report:
         notes: what could not be examined, or was taken in a way that a reader may want to know; a line each.
         images: samples that were seen.
         batch: samples in the largest batch.
+        unexamined: paths of what normalises by batch and could not be examined, since no BN module does it.
     """
 
     rows: tuple[Row, ...]
@@ -186,6 +198,7 @@ class Report:
     notes: tuple[str, ...]
     images: int
     batch: int
+    unexamined: tuple[str, ...] = ()
 
     @property
     def by_harm(self) -> tuple[Row, ...]:
@@ -200,11 +213,13 @@ class Report:
     @property
     def nothing_to_find(self) -> str | None:
         """Why there is nothing to look for, None if there is."""
-        if not self.rows:
-            return "no BN module is called, so no moving variance can shift"
         if not self.sources:
             return "no noise is drawn in training, so training and test have the same variance"
-        if len(self.safe) == len(self.sources):
+        if self.unexamined:
+            return None
+        if not self.rows:
+            return "no BN module is called, so no moving variance can shift"
+        if all(source.safe for source in self.sources):
             return "all noise comes after the last BN it could disturb, as Section 5 advises"
         return None
 

@@ -19,17 +19,20 @@ from fullscale.doctor.parts import (
     Part,
     Proportional,
     Spread,
+    by_part,
     carried,
-    each,
+    gone,
     lost,
     placed,
     scaled,
     sole,
 )
-from fullscale.doctor.shares import Convolution, FullyConnected
+from fullscale.doctor.shares import Convolution, FullyConnected, as_the_paper_sees_it, of_signal
 from fullscale.doctor.stack import Stack
 
 aten = torch.ops.aten
+CARRIERS = 4
+"""of a sum; a linear layer may still come behind it"""
 
 
 class Known:
@@ -59,8 +62,10 @@ def lose(call: Call, known: Known) -> Noisy:
 
 
 def keep(call: Call, known: Known) -> Noisy:
-    """The rule of copies."""
-    return each(known(call.args[0]), lambda part: replace(part, bare=False) if isinstance(part, Carried) else part)
+    """The rule of copies, but to integers, which round."""
+    if not call.kwargs.get("dtype", call.args[0].dtype).is_floating_point:
+        return lose(call, known)
+    return by_part(known(call.args[0]), lambda part: replace(part, bare=False) if isinstance(part, Carried) else part)
 
 
 def forget(call: Call, known: Known) -> Noisy:
@@ -73,7 +78,8 @@ def overwrite(call: Call, known: Known) -> Noisy:
     """The rule of what forgets its first argument."""
     if len(call.args) > 1 and isinstance(call.args[1], Tensor):
         source = call.args[1]
-        return known(source) if source.shape == call.args[0].shape else lost(known(source))
+        alike = source.shape == call.args[0].shape and call.args[0].is_floating_point()
+        return known(source) if alike else lost(known(source))
     return ()
 
 
@@ -95,8 +101,22 @@ def add(call: Call, known: Known) -> Noisy:
     if completed is not None:
         return completed
     shape = _shape(one, other)
-    terms = [_term(each, shape, call, known) for each in (one, other)]
-    return sole(terms[0] + each(terms[1], lambda part: scaled(part, alpha, other) if alpha != 1 else part))
+    terms = [_term(term, shape, call, known) for term in (one, other)]
+    return _thinned(sole(terms[0] + by_part(terms[1], lambda part: scaled(part, alpha, other) if alpha != 1 else part)))
+
+
+def _thinned(noisy: Noisy) -> Noisy:
+    """Keep the last few carriers, and of the others what a BN needs: a trunk of many blocks would gather them all."""
+    carriers = [name for name, part in noisy if isinstance(part, Carried) and part.sharing != "batch"]
+    old = set(carriers[:-CARRIERS])
+    return tuple((name, _summed(part) if name in old else part) for name, part in noisy)
+
+
+def _summed(part: Part) -> Part:
+    if not isinstance(part, Carried) or part.spoilt or part.carrier.dim() < 2:
+        return gone(part)
+    g = part.carrier
+    return Spread(of_signal(g), as_the_paper_sees_it(None, g, None, g), part.law, part.start)
 
 
 def _completed(signal: Any, product: Any, times: float, known: Known) -> Noisy | None:
@@ -116,7 +136,7 @@ def _term(term: Any, shape: torch.Size, call: Call, known: Known) -> Noisy:
     if noisy and term.shape != shape:
         return lost(noisy)
     written = any(term is tensor for tensor in call.written)
-    return each(noisy, lambda part: carried(part, term, copy=written))
+    return by_part(noisy, lambda part: carried(part, term, copy=written))
 
 
 def multiply(call: Call, known: Known) -> Noisy:
@@ -128,12 +148,12 @@ def multiply(call: Call, known: Known) -> Noisy:
     tensor, factor = (one, other) if known(one) else (other, one)
     if tensor.shape != _shape(one, other):
         return lose(call, known)
-    return each(known(tensor), lambda part: scaled(part, 1 / factor if divides else factor, tensor))
+    return by_part(known(tensor), lambda part: scaled(part, 1 / factor if divides else factor, tensor))
 
 
 def negate(call: Call, known: Known) -> Noisy:
     """The rule of -x."""
-    return each(known(call.args[0]), lambda part: scaled(part, -1.0, call.args[0]))
+    return by_part(known(call.args[0]), lambda part: scaled(part, -1.0, call.args[0]))
 
 
 def _shape(one: Any, other: Any) -> torch.Size:
@@ -152,27 +172,25 @@ def connect(call: Call, known: Known) -> Noisy:
     """The rule of fully connected layers on single vectors: addmm(bias, x, weight^T) or mm(x, weight^T)."""
     x, weight = call.args[-2:]
     bias = known(call.args[0]) if len(call.args) > 2 else ()
-    if known(weight) or bias:
-        return lost(known(x)) + lost(known(weight), bias, common=True)
-    if x.dim() != 2 or call.kwargs:
+    if known(weight) or bias or x.dim() != 2 or call.kwargs:
         return lose(call, known)
     return through(FullyConnected(weight.t()), x, known)
 
 
 def through(layer: Convolution | FullyConnected, x: Tensor, known: Known) -> Noisy:
     """Pass noise through a linear layer."""
-    return each(sole(known(x)), lambda part: _spread(layer, x, part, known.layer))
+    return by_part(sole(known(x)), lambda part: _spread(layer, x, part, known.layer))
 
 
 def _spread(layer: Convolution | FullyConnected, x: Tensor, part: Part, name: str) -> Part:
     part = carried(part, x)
     if not isinstance(part, Carried):
-        return Lost()
+        return gone(part)
     whole = part.whole(layer.inputs)
     share = layer.share(whole, part.sharing)
     if share is None:
-        return Lost()
-    return Spread(share, layer.linear(name, whole) if whole is part.carrier else None, part.law)
+        return gone(part)
+    return Spread(share, layer.linear(name, whole) if part.spans(layer.inputs) else None, part.law)
 
 
 def concatenate(call: Call, known: Known) -> Noisy:
@@ -182,14 +200,14 @@ def concatenate(call: Call, known: Known) -> Noisy:
         return lose(call, known)
     noisy, start = (), 0
     for tensor in tensors:
-        noisy += each(known(tensor), lambda part, tensor=tensor, start=start: _moved(carried(part, tensor), start))
+        noisy += by_part(known(tensor), lambda part, tensor=tensor, start=start: _moved(carried(part, tensor), start))
         start += tensor.shape[1]
     return noisy
 
 
 def _moved(part: Part, by: int) -> Part:
     if isinstance(part, Carried) and isinstance(part.sharing, int):
-        return Lost()
+        return gone(part)
     return replace(part, start=part.start + by) if isinstance(part, Carried | Spread) else part
 
 
@@ -203,10 +221,10 @@ def pad(call: Call, known: Known) -> Noisy:
             return part
         part = carried(part, x)
         if not isinstance(part, Carried) or isinstance(part.sharing, int):
-            return Lost()
+            return gone(part)
         return Carried(aten.constant_pad_nd(part.whole(x.shape[1]), widths), part.law, part.sharing)
 
-    return each(known(x), padded)
+    return by_part(known(x), padded)
 
 
 def view(call: Call, known: Known) -> list[Noisy]:
@@ -218,7 +236,7 @@ def view(call: Call, known: Known) -> list[Noisy]:
 
 
 def _viewed(call: Call, x: Tensor, part: Part, outs: list[Tensor]) -> list[Part]:
-    nothing: list[Part] = [Lost()] * len(outs)
+    nothing: list[Part] = [gone(part)] * len(outs)
     if isinstance(part, Spread):
         return _viewed_share(call, x, part) or nothing
     groups = None if isinstance(part, Lost) else _groups(call, x, part.sharing, outs)
@@ -228,13 +246,14 @@ def _viewed(call: Call, x: Tensor, part: Part, outs: list[Tensor]) -> list[Part]
         return [replace(part, sharing=groups)] * len(outs)
     if part.spoilt or x.dim() < 2 or part.carrier.dim() != x.dim():
         return nothing
-    carriers = Call(call.func, (part.whole(x.shape[1]), *call.args[1:]), call.kwargs).run()
+    carrier = torch.empty_like(x).copy_(part.whole(x.shape[1]))  # its strides may differ, which views mind
+    carriers = Call(call.func, (carrier, *call.args[1:]), call.kwargs).run()
     return [Carried(leaf, part.law, groups) for leaf in tree_leaves(carriers) if isinstance(leaf, Tensor)]
 
 
 def _groups(call: Call, x: Tensor, sharing: Groups, outs: list[Tensor]) -> Groups | None:
     """Which elements share a number afterwards, None if that has no name."""
-    samples_stay = all(out.dim() > 1 and out.shape[0] == x.shape[0] for out in outs)
+    samples_stay = all(out.dim() > 1 and (out.shape[0], out.stride(0)) == (x.shape[0], x.stride(0)) for out in outs)
     if sharing == "element" or (sharing == "sample" and samples_stay):
         return sharing
     flattened = call.op in (aten.view, aten._unsafe_view) and samples_stay and outs[0].dim() == 2

@@ -16,6 +16,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from fullscale.angles import cos2
+from fullscale.contracts import refusal
 from fullscale.doctor.parts import Groups
 from fullscale.doctor.report import Linear
 
@@ -148,6 +149,16 @@ def as_the_paper_sees_it(name: str | None, x: Tensor, weight: Tensor | None, sum
     apart = unbiased(sums).mean().item() / d - v
     rho = apart / (v * (d - 1)) if d > 1 and v > 0 else 0.0
     return Linear(name, d, d * of_filters.nanmean().item(), x.mean().item(), v, rho)
+
+
+def require_several(bn: str, x: Tensor) -> None:
+    """Refuse an input of a BN, x: (n, channels, ...), that has no variance.
+
+    Raises:
+        ValueError: if a channel has one value.
+    """
+    if x.numel() == x.shape[1]:
+        raise refusal(f"values a channel of {bn}", 1, "a batch must bring >= 2 to every BN")
 
 
 def unbiased(x: Tensor) -> Tensor:

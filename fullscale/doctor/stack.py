@@ -17,10 +17,12 @@ class Stack:
 
     Attributes:
         samples: in the pass.
+        bns: paths of the BNs that were called in it.
     """
 
     def __init__(self, model: nn.Module) -> None:
         self.samples = 0
+        self.bns: set[str] = set()
         self._called: list[tuple[str, nn.Module]] = []
         self._draws: Counter[str] = Counter()
         self._model = model
@@ -46,6 +48,7 @@ class Stack:
     def restart(self, samples: int) -> None:
         """Begin a pass over so many samples: draws are counted from the first again."""
         self.samples = samples
+        self.bns.clear()
         self._called.clear()
         self._draws.clear()
         self._weights = {each.untyped_storage()._cdata for each in self._model.parameters() if not is_lazy(each)}
@@ -61,7 +64,12 @@ class Stack:
         return path if self._draws[path] == 1 else f"{path}:{self._draws[path]}"
 
     def _entering(self, name: str, module: nn.Module) -> Any:
-        return lambda *_: self._called.append((name, module))
+        def enter(*_: Any) -> None:
+            self._called.append((name, module))
+            if self.bn:
+                self.bns.add(name)
+
+        return enter
 
     def _leaving(self, *_: Any) -> None:
         if self._called:

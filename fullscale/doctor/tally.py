@@ -78,7 +78,7 @@ class Tally:
             share = self.single.setdefault(name, Share())
             share.update(own.var, local, probed.added(own, call, [name]))
             self._linears.setdefault(name, []).append(local.linear)
-        together = _sum(own.sources, own.var)
+        together = sum(own.sources.values(), start=Local(torch.zeros_like(own.var), None))
         self.together.update(own.var, together, probed.added(own, call, own.sources))
 
     def ways(self, sources: Mapping[str, Source]) -> tuple[Way, ...]:
@@ -91,16 +91,6 @@ class Tally:
         if linear is not None and source.sharing == "element" and source.s2 is not None:
             eq10 = linear.eq10(source.s2)
         return Way(source.name, share.exact, shift, stderr, linear, eq10)
-
-
-def _sum(sources: Mapping[str, Local], like: Tensor) -> Local:
-    """Independent noises add up, where the law has all of them."""
-    added = torch.zeros_like(like)
-    for local in sources.values():
-        if local.added is None:
-            return Local(None, None)
-        added = added + local.added
-    return Local(added, None)
 
 
 def _average(linears: list[Linear | None]) -> Linear | None:

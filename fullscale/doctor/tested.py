@@ -2,11 +2,14 @@
 
 from typing import Any
 
+import torch
+from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from fullscale.batchnorms import BatchNorm
-from fullscale.doctor.calls import BATCH_NORMS
+from fullscale.doctor.calls import BATCH_NORMS, Call, generator_state
 from fullscale.doctor.patient import Patient
+from fullscale.doctor.shares import require_several
 from fullscale.statistics import Shadow
 
 
@@ -15,11 +18,16 @@ class Tested(TorchDispatchMode):
 
     Attributes:
         shadows: of those that were called, by path.
+        drawing: names of the sources that draw in test mode, too.
+
+    Raises:
+        ValueError: in the midst, if a batch brings a BN one value a channel.
     """
 
     def __init__(self, patient: Patient) -> None:
         super().__init__()
         self.shadows: dict[str, Shadow] = {}
+        self.drawing: set[str] = set()
         self._stack, self._bns = patient.stack, patient.bns
         for bn in self._bns.values():
             bn.momentum = bn.momentum or None  # an average that takes nothing in is read as the plain mean
@@ -27,11 +35,26 @@ class Tested(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """Run an operator."""
         del types
+        if func._can_decompose():  # as inference mode leaves it
+            with self:
+                return func.decompose(*args, **(kwargs or {}))
+        if torch.Tag.nondeterministic_seeded in func.tags:
+            return self._perhaps_draw(Call(func, args, kwargs or {}))
         if func.overloadpacket in BATCH_NORMS and self._stack.bn:
-            path = self._stack.path
-            if keeps_statistics(self._bns[path]):
-                self.shadows.setdefault(path, Shadow(self._bns[path])).see(args[0])
+            self._see(self._stack.path, args[0])
         return func(*args, **(kwargs or {}))
+
+    def _perhaps_draw(self, call: Call) -> Any:
+        state = generator_state(call)
+        out = call.run()
+        if not torch.equal(state, generator_state(call)):
+            self.drawing.add(self._stack.draw())
+        return out
+
+    def _see(self, path: str, x: Tensor) -> None:
+        require_several(path, x)
+        if keeps_statistics(self._bns[path]):
+            self.shadows.setdefault(path, Shadow(self._bns[path])).see(x)
 
     def real_var(self, path: str) -> float | None:
         """Mean over channels of BN's average of UNBIASED batch variances; None if it was not called."""

@@ -37,7 +37,7 @@ def bn(ways: tuple[Way, ...], predicted: float | None, **others: object) -> Row:
         exact=True,
         worst_channel=2,
         worst_shift=predicted,
-        moving_var=None,
+        moving_var=1.0,
         real_var=None,
         trained=False,
     )
@@ -45,7 +45,7 @@ def bn(ways: tuple[Way, ...], predicted: float | None, **others: object) -> Row:
 
 
 def measured(row: Row, shift: float) -> Row:
-    return replace(row, moving_var=1.0, trained=True, real_var=shift)
+    return replace(row, trained=True, real_var=shift)
 
 
 def report(row: Row, *sources: Source) -> Report:
@@ -69,6 +69,14 @@ def ratio(linear: Linear, retain: float) -> float:
 def said(advice: tuple[str, ...], beginning: str) -> str:
     (sentence,) = (sentence for sentence in advice if sentence.startswith(beginning))
     return sentence
+
+
+def first_words(advice: tuple[str, ...]) -> list[str]:
+    return [sentence.split()[0] for sentence in advice]
+
+
+def some_ways(**shifts: float | None) -> list[Way]:
+    return [Way(name, True, shift, 0.0, None, None) for name, shift in shifts.items()]  # noqa: FBT003
 
 
 def number(advice: tuple[str, ...], beginning: str, before: str) -> float:
@@ -164,7 +172,9 @@ def test_of_several_sources_all_are_weakened_by_one_factor() -> None:
     assert re.findall(rf"instead of ({NUMBER})[,:]", weaker) == ["0.5", "0.2"]
     left = sum(drop / (1 - drop) * share for drop, share in zip(drops, added, strict=True))
     assert 1 + left == pytest.approx(threshold, rel=DIGITS * (threshold - 1))
-    betas = [float(each) for each in re.findall(r"0\.\d+", said(advice, "Take Uout instead").partition(":")[0])]
+    lighter = said(advice, "Take Uout instead")
+    betas = [float(each) for each in re.findall(rf"({NUMBER}) instead of", lighter)]
+    assert re.findall(rf"instead of drop ({NUMBER})[,:]", lighter) == ["0.5", "0.2"]
     left = sum(beta**2 / 3 * share for beta, share in zip(betas, added, strict=True))
     assert 1 + left == pytest.approx(threshold, rel=2 * DIGITS * (threshold - 1))
     assert "Remove drop0, drop1: the local shift becomes 1." in advice
@@ -193,7 +203,7 @@ def test_what_was_probed_is_said_to_be_about() -> None:
 def test_noise_that_is_shared_is_not_replaced_by_uout_nor_helped_by_eq_10(sharing: str) -> None:
     row, _ = one_way(Linear("conv", D, 2.0, c=0.5, v=1.0, rho=0.1), 1.0)
     advice = advise(row, report(row, source(sharing=sharing)))
-    assert [sentence.split()[0] for sentence in advice] == ["Remove", "Move", "Make"]
+    assert first_words(advice) == ["Remove", "Move", "Make"]
 
 
 @pytest.mark.parametrize(("noise", "name"), [("uniform", "beta"), ("normal", "sigma")])
@@ -220,30 +230,70 @@ def test_where_the_shift_is_inherited_the_bns_before_are_pointed_at() -> None:
     (none,) = advise(measured(bn((), 1.0), 2.0), whole, 1.05)
     assert none.startswith("No noise reaches it but through other BNs, while 2.000 was measured")
     assert advise(bn((), 1.0), whole, 1.05) == ()
+    assert advise(measured(bn((), None), 2.0), whole, 1.05) == ()  # whatever shifts it is no noise that was followed
 
 
 def test_where_nothing_could_be_predicted_no_number_is_given() -> None:
     unknown = Way("drop", exact=False, shift=None, stderr=None, linear=None, eq10=None)
     row = bn((unknown,), None)
     advice = advise(row, report(row, source(s2=None)))
-    assert [sentence.split()[0] for sentence in advice] == ["Remove", "Move"]
+    assert first_words(advice) == ["Remove", "Move"]
     assert noise_share(row) is None
 
 
-def test_where_nothing_varies_in_test_no_noise_is_too_weak() -> None:
-    way = Way("drop", exact=True, shift=0.0, stderr=0.0, linear=None, eq10=None)
+def test_where_nothing_varies_in_test_no_weaker_noise_is_promised_a_ratio() -> None:
+    way = Way("drop", exact=True, shift=0.0, stderr=0.0, linear=Linear("conv", D, 2.0, 0.5, 0.0, 0.1), eq10=0.0)
     row = bn((way,), 0.0)
     assert noise_share(row) == math.inf
-    assert "drop 0 instead of 0.5" in said(advise(row, report(row, source())), "Make it weaker")
+    assert first_words(advise(row, report(row, source()))) == ["Remove", "Move"]
+
+
+def test_noise_that_takes_variance_away_is_not_weakened_by_a_law_that_it_does_not_follow() -> None:
+    way = Way("drop", exact=False, shift=1.861, stderr=0.01, linear=Linear("conv", D, 2.0, 0.5, 1.0, 0.1), eq10=None)
+    row = bn((way,), 1.861, exact=False)
+    assert first_words(advise(row, report(row, source()))) == ["Remove", "Move"]
+    inherited = advise(measured(row, 1.861 * 0.5), report(row, source()))
+    assert inherited[0] == "Remove drop: the local shift becomes 1; of the measured 0.930 the inherited 0.500 stays."
+    assert advise(row, report(row, source()), 1.9) == ()
+
+
+def test_what_takes_little_away_and_inherits_much_is_told_its_own_ratio() -> None:
+    way = Way("drop", exact=False, shift=1.02, stderr=0.01, linear=None, eq10=None)
+    row = measured(bn((way,), 1.02), 0.5)
+    (own,) = advise(row, report(row, source()))
+    assert own.startswith("Its own noise gives a ratio of 1.020 only, while 2.000 was measured")
+
+
+def test_a_bn_that_keeps_no_moving_statistics_needs_no_advice() -> None:
+    row, whole = one_way(Linear(None, 1, 1.0, c=0.0, v=1.0, rho=0.0), 1.0)
+    assert advise(row, whole) != ()
+    assert advise(replace(row, moving_var=None), whole) == ()
+    assert advise(replace(row, moving_var=None, predicted=None), whole) == ()
+
+
+@pytest.mark.parametrize(("exact", "about"), [(True, ""), (False, "about ")])
+def test_where_uout_cannot_be_strong_enough_the_ratio_is_the_most_there_can_be(about: str, *, exact: bool) -> None:
+    s2 = (4.0, 0.25)
+    ways = tuple(Way(f"drop{i}", exact=exact, shift=0.9, stderr=0.0, linear=None, eq10=None) for i in range(2))
+    row = bn(ways, 0.8, exact=exact)  # e = 1 / 4; all of it is kept, so that beta^2 = 3 s^2 f
+    whole = report(row, *(source(f"drop{i}", s2[i]) for i in range(2)))
+    lighter = said(advise(row, whole, 1.125), "Take Uout instead")
+    assert lighter == (
+        "Take Uout instead, beta = 1 instead of drop 0.8, 0.612 instead of drop 0.2:"
+        f" the ratio becomes at most {about}1.125."
+    )
+    assert f"the ratio becomes {about}1.01." in said(advise(row, whole, 1.01), "Take Uout instead")
 
 
 def test_the_strongest_way_is_the_one_that_shifts_most() -> None:
-    shifts = {"weak": 0.9, "strong": 0.5, "unknown": None}
-    ways = [Way(name, True, shift, 0.0, None, None) for name, shift in shifts.items()]  # noqa: FBT003
+    ways = some_ways(weak=0.9, strong=0.5, unknown=None, other=1.2)
     for order in (ways, ways[::-1]):
         way = strongest(bn(tuple(order), 0.4))
         assert way is not None
         assert way.source == "strong"
+    away = strongest(bn(tuple(some_ways(weak=0.7, away=1.861)), 1.3))
+    assert away is not None
+    assert away.source == "away"
     assert strongest(bn((), 1.0)) is None
 
 
@@ -259,4 +309,6 @@ def test_advised_first_are_the_most_harmed_and_the_one_with_most_noise_of_its_ow
     heir = measured(bn((), 1.0, bn="heir"), 0.1)
     assert foremost(Report((less, own, heir), (source(),), (), 8, 4)) == (heir, own)
     assert foremost(Report((less, own), (source(),), (), 8, 4)) == (own,)
+    away = bn((way,), 2.5, bn="away")
+    assert foremost(Report((less, own, heir, away), (source(),), (), 8, 4)) == (heir, away)
     assert foremost(Report((), (), (), 8, 4)) == ()

@@ -18,6 +18,7 @@ from fullscale.commands import doctor
 from fullscale.doctor import examine, repaired
 from fullscale.doctor.advice import advise
 from fullscale.doctor.data import file_batches, folder_batches, random_batches
+from fullscale.doctor.examination import PROBES
 from fullscale.doctor.factory import model
 from fullscale.doctor.report import Report
 from fullscale.doctor.wording import NUMBERS
@@ -52,7 +53,28 @@ def net(drop: float = 0.5, last: float = 0.2) -> nn.Module:
 
 
 def plain(bn: bool = True) -> nn.Module:
-    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4) if bn else nn.Identity())
+    return nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4) if bn else nn.Dropout(0.3))
+
+
+class Uncopyable(Net):
+    def __deepcopy__(self, memo):
+        raise TypeError("it holds an open file")
+
+
+class Blind(nn.Module):
+    """Noise that multiplies nothing, so that nobody can follow what it does to a BN."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.bn = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4)
+
+    def forward(self, x):
+        x = self.conv(x)
+        return self.bn(x + torch.rand_like(x) if self.training else x)
+
+
+def lazy() -> nn.Module:
+    return nn.Sequential(nn.LazyConv2d(4, 3), nn.Dropout(0.5), nn.LazyBatchNorm2d())
 
 
 def safe() -> nn.Module:
@@ -106,7 +128,8 @@ def test_the_table_says_what_the_library_says(capsys) -> None:
     local = (
         f"{first.predicted:.3f} {first.shift:.3f} {first.inherited:.3f} {first.worst_channel}: {first.worst_shift:.3f}"
     )
-    assert f"1 bn {local} 1 1 {moments} 0\nafter drop (drop 0.5)" in shown
+    assert f"1 bn {local} 1 1 {moments} 0" in shown
+    assert "\nafter drop (drop 0.5)" in shown
     told = [f"{row.bn}: {remedy}" for row in report.rows[::-1] for remedy in advise(row, report)]
     assert lines[-len(told) :] == told
 
@@ -119,7 +142,7 @@ def test_the_files_hold_the_report(capsys) -> None:
     for row, told in zip(report.rows, read["rows"], strict=True):
         assert told["advice"] == list(advise(row, report))
         assert told["sources"] == list(row.sources)
-        names = ("bn", "predicted", "shift", "inherited", "harm", "shift_ratio", "real_var", "moving_var")
+        names = ("bn", "predicted", "shift", "measured", "inherited", "harm", "shift_ratio", "real_var", "moving_var")
         assert {name: told[name] for name in names} == {name: getattr(row, name) for name in names}
     assert (read["images"], read["batch"], read["threshold"], read["nothing_to_find"]) == (24, 8, 1.05, None)
     assert read["sources"][0]["strength"] == ["drop", pytest.approx(0.5)]
@@ -152,7 +175,7 @@ def test_the_model_is_shown_what_was_asked_for(capsys, monkeypatch: pytest.Monke
     expected: list[Any] = [
         (random_batches(sizes, 3, 2, 5), 7, 5),
         (folder_batches(Path(), sizes, 3, 2, torch.device("cpu"), seed=5), 7, 5),
-        (file_batches(Path("batches.pt")), 16, 0),
+        (file_batches(Path("batches.pt")), PROBES, 0),
     ]
     assert str(seen) == str([(list(batches), *others) for batches, *others in expected])
 
@@ -163,7 +186,7 @@ def test_random_images_are_said_loudly_to_measure_nothing(capsys) -> None:
     rows = json.loads(Path("report.json").read_text())["rows"]
     assert all(row["predicted"] < 1 for row in rows[:1])
     for row in rows:
-        assert [row[name] for name in ("real_var", "shift_ratio", "shift", "inherited")] == [None] * 4
+        assert [row[name] for name in ("real_var", "shift_ratio", "shift", "measured", "inherited")] == [None] * 5
         assert row["moving_var"] is not None
     assert "measured: real against" not in Path("shift.svg").read_text()
     assert "RANDOM" not in examined(capsys, "odd_nets:net", *OWN)
@@ -177,6 +200,16 @@ def test_fail_above_ends_with_1_if_a_bn_is(threshold: str, code: int, capsys) ->
     assert ("fullscale: 2 of 2 BNs are above 1.01; the most harmed, last_bn, has " in shown.err) == bool(code)
     assert shown.err.count("\n") == code
     assert json.loads(Path("report.json").read_text())["threshold"] == float(threshold)
+
+
+def test_fail_above_says_of_what_could_not_be_examined_that_it_is_not_known(capsys) -> None:
+    assert main(["doctor", "odd_nets:Blind", *RANDOM]) == 0
+    assert capsys.readouterr().err == ""
+    assert main(["doctor", "odd_nets:Blind", *RANDOM, "--fail-above", "1.2"]) == 0
+    out, err = capsys.readouterr()
+    told = "1 of 1 BN could not be examined: bn"
+    assert err == f"fullscale: {told}; whether they are above 1.2 is not known\n"
+    assert f"{told}." in out.splitlines()
 
 
 @pytest.mark.parametrize(
@@ -264,12 +297,27 @@ def test_repaired_statistics_are_written_and_shown_to_be_better(capsys) -> None:
     healed = model("odd_nets:net")
     healed.load_state_dict(state)
     after = examine(healed, file_batches(Path("batches.pt")))
-    assert "repaired.safetensors: BN's statistics, estimated without noise" in shown
+    assert "State dict written to repaired.safetensors: BN's statistics, estimated without noise" in shown.splitlines()
     for old, new in zip(before.rows, after.rows, strict=True):
         assert f"{old.index} {old.bn} {old.shift_ratio:.3f} {new.shift_ratio:.3f}" in shown
     assert (after.rows[0].shift_ratio or 9) - 1 < ((before.rows[0].shift_ratio or 0) - 1) / 10
     weights = {name: tensor for name, tensor in model("odd_nets:net").state_dict().items() if "running" not in name}
     assert all(torch.equal(state[name], tensor) for name, tensor in weights.items() if "tracked" not in name)
+
+
+@pytest.mark.parametrize(("batch", "few"), [(249, True), (250, False)])
+def test_few_samples_are_said_loudly_to_be_few(batch: int, capsys, *, few: bool) -> None:
+    torch.save([torch.randn(batch, 3, 8, 8)] * 4, "batches.pt")
+    shown = examined(capsys, "odd_nets:net", *OWN, "--repair", "repaired.safetensors")
+    told = [line for line in shown.splitlines() if line.startswith("FEW SAMPLES")]
+    assert len(told) == few
+    for line in told:
+        assert "estimated from 996 only; let --batch times --count, or what --batches holds, be 1,000 or more" in line
+    assert "FEW" not in examined(capsys, "odd_nets:net", *RANDOM)
+
+
+def test_a_lazy_model_is_examined_with_the_weights_that_it_draws(capsys) -> None:
+    assert "Note: the model has lazy modules" in examined(capsys, "odd_nets:lazy", *OWN)
 
 
 def test_uout_in_place_of_the_noise_is_shown_beside_it(capsys) -> None:
@@ -283,7 +331,7 @@ def test_uout_in_place_of_the_noise_is_shown_beside_it(capsys) -> None:
 
 def test_repaired_for_uout_the_statistics_are_those_with_uout(capsys) -> None:
     shown = examined(capsys, "odd_nets:net", *OWN, "--uout", "0.3", "--repair", "repaired.safetensors")
-    assert "repaired.safetensors: BN's statistics, estimated with Uout" in shown
+    assert "State dict written to repaired.safetensors: BN's statistics, estimated with Uout" in shown.splitlines()
     state = repaired(model("odd_nets:net"), file_batches(Path("batches.pt")), uout=0.3)
     written = read_tensors(Path("repaired.safetensors"))
     assert written.keys() == state.keys()
@@ -310,6 +358,11 @@ BAD = {
     "threshold 1": (["odd_nets:net", *OWN, "--fail-above", "1"], "fail_above = 1.0: must be a finite number > 1"),
     "uout 2": (["odd_nets:net", *OWN, "--uout", "2"], "beta = 2.0: must lie in 0 <= beta <= 1"),
     "no Dropout": (["odd_nets:plain", *OWN, "--uout", "0.1"], "model = Sequential: has no Dropout layer that Uout"),
+    "no copy": (["odd_nets:Uncopyable", *OWN], "model = Uncopyable: cannot be copied: "),
+    "no copy, Uout": (["odd_nets:Uncopyable", *OWN, "--uout", "0.1"], "model = Uncopyable: cannot be copied: "),
+    "no copy, repair": (["odd_nets:Uncopyable", *OWN, "--repair", "a"], "model = Uncopyable: cannot be copied: "),
+    "lazy, Uout": (["odd_nets:lazy", *OWN, "--uout", "0.1"], "model = Sequential: has lazy modules"),
+    "lazy, repair": (["odd_nets:lazy", *OWN, "--repair", "a"], "model = Sequential: has lazy modules"),
     "empty folder": (["odd_nets:net", *RANDOM, "--data", "empty"], "data = empty: must hold images, at least 2"),
     "no weights": (["odd_nets:net", *OWN, "--weights", "nowhere.pt"], "file = nowhere.pt: cannot be read: No such"),
     "random repair": (["odd_nets:net", *RANDOM, "--repair", "new.st"], "repair = new.st: needs --data or --batches"),

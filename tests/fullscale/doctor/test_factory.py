@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections import OrderedDict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -149,6 +150,9 @@ WRAPPED: dict[str, Callable[[Any], Any]] = {
     "among others": lambda state: {"state_dict": state, "epoch": 3},
     "as model": lambda state: {"model": state},
     "parallel": lambda state: {f"module.{name}": tensor for name, tensor in state.items()},
+    "compiled": lambda state: {f"_orig_mod.{name}": tensor for name, tensor in state.items()},
+    "compiled, then parallel": lambda state: WRAPPED["parallel"](WRAPPED["compiled"](state)),
+    "parallel, then compiled": lambda state: WRAPPED["compiled"](WRAPPED["parallel"](state)),
     "parallel, among others": lambda state: {"state_dict": WRAPPED["parallel"](state)},
 }
 
@@ -157,6 +161,22 @@ WRAPPED: dict[str, Callable[[Any], Any]] = {
 def test_weights_of_torch_save_are_found_and_loaded(wrap: Callable[[Any], Any], here: Path) -> None:
     torch.save(wrap(other()), here / "weights.pt")
     net = Small()
+    load_weights(net, here / "weights.pt")
+    assert all((tensor == 2).all() for tensor in net.state_dict().values())
+
+
+@pytest.mark.parametrize("wrap", WRAPPED.values(), ids=WRAPPED.keys())
+def test_names_that_are_the_models_own_are_left_alone(wrap: Callable[[Any], Any], here: Path) -> None:
+    net = nn.Sequential(OrderedDict(module=Small()))
+    torch.save(wrap(WRAPPED["parallel"](other())), here / "weights.pt")
+    load_weights(net, here / "weights.pt")
+    assert all((tensor == 2).all() for tensor in net.state_dict().values())
+
+
+@pytest.mark.parametrize("kind", ["bare", "compiled"])
+def test_a_compiled_model_is_loaded_too(kind: str, here: Path) -> None:
+    torch.save(WRAPPED[kind](other()), here / "weights.pt")
+    net: Any = torch.compile(Small())
     load_weights(net, here / "weights.pt")
     assert all((tensor == 2).all() for tensor in net.state_dict().values())
 
@@ -181,6 +201,7 @@ def test_the_weights_of_one_net_of_ours_are_not_those_of_another(here: Path) -> 
         ({}, "holds no state dict"),
         ([torch.zeros(3)], "holds no state dict"),
         (torch.zeros(3), "holds no state dict"),
+        ({0: torch.zeros(3)}, "holds no state dict"),
         ({"first.weight": 3}, "holds no state dict"),
         ({"optimizer": {}, "weights": {}}, "holds no state dict"),
         (Small(7).state_dict(), "has 6 of another shape, such as first.weight, 7x3 for 2x3"),

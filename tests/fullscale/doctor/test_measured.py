@@ -127,12 +127,49 @@ def test_a_dropout_layer_alone_is_replaced_too(layer) -> None:
     assert replaced.training
 
 
+class Shared(nn.Module):
+    """One Dropout under three paths, two of them in a part that is shared itself; and one that drops nothing."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first = nn.Sequential(nn.Dropout(0.5), nn.Dropout(0.0))
+        self.second = self.first
+        self.again = self.first[0]
+
+
+def test_a_shared_dropout_is_replaced_under_all_its_paths_by_one_uout() -> None:
+    model = Shared()
+    replaced: Any = with_uout(model, 0.2)
+    assert isinstance(replaced.again, Uout)
+    assert replaced.again is replaced.first[0] is replaced.second[0]
+    assert replaced.first is replaced.second
+    assert isinstance(model.again, nn.Dropout)
+
+
+def test_dropout_that_drops_nothing_is_no_noise_to_replace() -> None:
+    assert isinstance(with_uout(Shared(), 0.2).get_submodule("first.1"), nn.Dropout)
+    with pytest.raises(ValueError, match=r"^model = Sequential: has no Dropout layer that Uout could take"):
+        with_uout(nn.Sequential(nn.Dropout(0.0), nn.Dropout2d(0.0)), 0.2)
+
+
+class Uncopyable(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.drop, self.bn = nn.Dropout(0.5), nn.BatchNorm2d(3)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> nn.Module:
+        raise TypeError("it holds\nan open file")
+
+
 @pytest.mark.parametrize(
     ("repair", "message"),
     [
         (lambda: repaired(nn.Sequential(nn.BatchNorm2d(3)), []), "batches = 0: there must be at least one"),
         (lambda: repaired(nn.Conv2d(3, 3, 1), batches(1)), "model = Conv2d: calls no BN"),
         (lambda: repaired(nn.LazyBatchNorm2d(), batches(1)), "model = LazyBatchNorm2d: has lazy modules"),
+        (lambda: repaired(Uncopyable(), batches(1)), "model = Uncopyable: cannot be copied: "),
+        (lambda: with_uout(Uncopyable(), 0.2), "model = Uncopyable: cannot be copied: TypeError: it holds an open"),
+        (lambda: with_uout(nn.Sequential(nn.LazyBatchNorm2d(), nn.Dropout()), 0.2), "model = Sequential: has lazy mod"),
         (lambda: with_uout(nn.BatchNorm2d(3), 0.2), "model = BatchNorm2d: has no Dropout layer"),
         (lambda: with_uout(nn.Dropout(), 1.5), "beta = 1.5: must lie in 0 <= beta <= 1"),
     ],

@@ -258,7 +258,7 @@ def test_bns_of_one_mode_or_none_are_named() -> None:
     assert (report.rows[-1].real_var, report.rows[-1].predicted) == (None, 1)
     assert report.notes == (
         "test_only is called in test mode only: it is not examined",
-        "never is called never: it is not examined",
+        "never is never called: it is not examined",
     )
 
 

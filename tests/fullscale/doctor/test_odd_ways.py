@@ -281,6 +281,6 @@ def test_inference_mode_around_the_doctor_changes_nothing() -> None:
 
 def test_a_bn_that_is_no_module_is_named() -> None:
     report = examine(Way(lambda own, x: functional.batch_norm(own.drop(x), None, None, training=True)), [signal()])
-    assert report.notes == ("Way calls batch_norm as a function, not as a module: it is not examined",)
+    assert report.notes == ("Way normalises by batch, but not as PyTorch's BN modules do: it is not examined",)
     instance = examine(Way(lambda own, x: functional.instance_norm(own.drop(x))), [signal()])
     assert instance.notes == ()

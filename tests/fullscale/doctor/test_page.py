@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from fullscale import pictures
+from fullscale.doctor import wording
 from fullscale.doctor.advice import advise
 from fullscale.doctor.page import page
 from fullscale.doctor.report import Linear, Report, Row, Source, Way
@@ -173,12 +174,20 @@ def test_every_bn_has_a_row_the_most_harmed_first(parsed: Parsed) -> None:
 
 
 def test_a_row_shows_what_the_report_says(parsed: Parsed) -> None:
-    seen = ["1152", "12.5", "0.375", "0.625", "0.0123"]
+    seen = ["1152", "12.5", "0.375", "0.625", "0.0123", "0.700"]
     noise = "after block.drop (drop 0.5)"
     assert parsed.row("stage.2.bn") == [f"2 stage.2.bn {noise}", "0.500", "0.400", "0.800", "17: 0.125", *seen]
+    assert parsed.rows[0][-1] == "Eq. 10"
     assert parsed.row("stage.3.bn") == [f"3 stage.3.bn {noise}", "0.750 ± 0.004", "-", "-", "17: 0.125", *seen]
     assert parsed.row("stage.4.bn") == [f"4 stage.4.bn {noise}", "-", "-", "-", "17: 0.125", *seen]
-    assert parsed.row("stage.5.bn") == ["5 stage.5.bn", "1.000", "0.800", "0.800", *"------"]
+    assert parsed.row("stage.5.bn") == ["5 stage.5.bn", "1.000", "0.800", "0.800", *"-------"]
+    assert "Eq. 10 what the paper's formula would say of the strongest noise alone" in parsed.text
+
+
+def test_where_eq_10_does_not_apply_no_number_is_given_for_it() -> None:
+    row = bn(1, 0.8)
+    apart = replace(row, ways=(replace(row.ways[0], eq10=None),))
+    assert Parsed(page(report(apart), TITLE, 1.1)).row("stage.1.bn")[-2:] == ["0.0123", "-"]
 
 
 def test_the_harmed_are_marked_and_the_worst_of_them_advised(parsed: Parsed) -> None:
@@ -186,6 +195,59 @@ def test_the_harmed_are_marked_and_the_worst_of_them_advised(parsed: Parsed) -> 
     assert marked == [False, True, True, True, False, False]  # the heading, then by harm: 2, 3, 5
     assert "3 of 5 BNs are above 1.1; the most harmed, stage.2.bn, has 2.500." in parsed.text
     assert list(advise(WHOLE.rows[1], WHOLE, 1.1)) == parsed.items[:-2]
+
+
+def test_rows_are_told_apart_without_comparing_all_that_they_hold(monkeypatch: pytest.MonkeyPatch) -> None:
+    many = report(*(bn(i, 0.5) for i in range(1, 20)))
+    monkeypatch.setattr(Row, "__eq__", lambda *_: pytest.fail("rows were compared"))
+    parsed = Parsed(page(many, TITLE, 1.1))
+    assert sum(attributes.get("class") == "ill" for tag, attributes in parsed.tags if tag == "tr") == 19
+
+
+UNKNOWN = bn(4, None)
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (
+            report(bn(1, 0.99), UNKNOWN),
+            "No BN that could be examined is above 1.05; the most harmed, stage.1.bn, has 1.010."
+            " 1 of 2 BNs could not be examined: stage.4.bn.",
+        ),
+        (
+            report(UNKNOWN, bn(1, 1.0)),
+            "No BN that could be examined is above 1.05; the most harmed, stage.1.bn, has 1.000."
+            " 1 of 2 BNs could not be examined: stage.4.bn.",
+        ),
+        (
+            replace(report(bn(1, 0.5)), unexamined=("odd", "odder")),
+            "1 of 3 BNs is above 1.05; the most harmed, stage.1.bn, has 2.000."
+            " 2 of 3 BNs could not be examined: odd, odder.",
+        ),
+        (replace(report(UNKNOWN), unexamined=("odd",)), "2 of 2 BNs could not be examined: stage.4.bn, odd."),
+        (replace(report(), unexamined=("odd",)), "1 of 1 BN could not be examined: odd."),
+        (
+            replace(report(bn(1, 0.9), UNKNOWN), unexamined=("stage.1.bn",)),
+            "1 of 2 BNs is above 1.05; the most harmed, stage.1.bn, has 1.111."
+            " 2 of 2 BNs could not be examined: stage.4.bn, stage.1.bn.",
+        ),
+        (
+            Report((bn(1, 1.0, ways=()),), (), (), 64, 16, unexamined=("odd",)),
+            "Nothing to find: no noise is drawn in training, so training and test have the same variance.",
+        ),
+        (
+            Report((bn(1, None, ways=()),), (), (), 64, 16),
+            "Nothing to find: no noise is drawn in training, so training and test have the same variance."
+            " 1 of 1 BN could not be examined: stage.1.bn.",
+        ),
+        (report(bn(1, None, 0.5)), "1 of 1 BN is above 1.05; the most harmed, stage.1.bn, has 2.000."),
+        (report(replace(UNKNOWN, moving_var=None)), "No BN is above 1.05; the most harmed, stage.4.bn, has 1.000."),
+    ],
+)
+def test_of_what_could_not_be_examined_no_number_is_told(found: Report, told: str) -> None:
+    assert wording.verdict(found, 1.05) == told
+    assert told in Parsed(page(found, TITLE, 1.05)).text
 
 
 def test_notes_of_the_model_and_of_bns_are_listed(parsed: Parsed) -> None:
