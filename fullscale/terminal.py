@@ -109,10 +109,10 @@ def fitted(made: Table, console: Console) -> list[str]:
     first, left_out = made.columns[0], []
     if first.no_wrap:
         return []
-    first.width = NARROWEST
+    first.max_width = NARROWEST
     while needed(made, console) > console.width and len(made.columns) > 2:
         left_out.insert(0, str(made.columns.pop().header))
-    first.width = None
+    first.max_width = None
     return left_out
 
 

@@ -97,11 +97,10 @@ class Doctor:
             compare(told, "predicted", report, self.examined(lighter, batches), wording.predicted)
         if self.repair is not None:
             self.write_repaired(self.repair, model, batches)
-            healed = model if lighter is None else lighter
-            healed.load_state_dict(read_tensors(self.repair))
+            model.load_state_dict(read_tensors(self.repair))
             how = "without noise" if lighter is None else "with Uout"
             told = f"State dict written to {self.repair}: BN's statistics, estimated {how}"
-            compare(told, "shift_ratio", report, self.examined(healed, batches), wording.shift_ratio)
+            compare(told, "shift_ratio", report, self.examined(model, batches), wording.shift_ratio)
         return 0 if self.fail_above is None else judged(report, self.fail_above)
 
     @property

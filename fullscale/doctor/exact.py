@@ -145,8 +145,9 @@ def _local(part: Part, x: Tensor) -> Local:
     match part:
         case Proportional(law, sharing) if sharing != "batch":
             return Local(law.var * of_signal(x), as_the_paper_sees_it(None, x, None, x))
-        case Carried(g, law, sharing) if sharing != "batch" and not part.spoilt:
-            return Local(placed(law.var * of_signal(g), part.start, x), as_the_paper_sees_it(None, g, None, g))
+        case Carried(law=law, sharing=sharing) if sharing != "batch" and not part.spoilt:
+            share, linear = part.read
+            return Local(placed(law.var * share, part.start, x), linear)
         case Spread(share, law=law):
             return Local(placed(law.var * share, part.start, x), part.linear)
         case Lost(common):

@@ -6,6 +6,7 @@ times the source's own numbers, or only its variance is needed, the law is exact
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import TypeAlias
 
 import torch
@@ -13,10 +14,8 @@ from torch import Tensor
 
 from fullscale.doctor.laws import Law
 from fullscale.doctor.marks import place
-from fullscale.doctor.report import Linear, Sharing
-
-Groups: TypeAlias = Sharing | int
-"""Which elements share a number; so many neighbours each, where maps that shared theirs were flattened."""
+from fullscale.doctor.report import Linear
+from fullscale.doctor.shares import Groups, as_the_paper_sees_it, of_signal
 
 
 @dataclass(frozen=True)
@@ -64,6 +63,11 @@ class Carried:
         """Whether a tensor is the carrier."""
         same = tensor.untyped_storage()._cdata == self.carrier.untyped_storage()._cdata
         return same and place(tensor) == place(self.carrier) and not self.spoilt
+
+    @cached_property
+    def read(self) -> tuple[Tensor, Linear]:
+        """Its share per channel as it is, (channels,), and how the paper sees it; every BN on a trunk asks for both."""
+        return of_signal(self.carrier), as_the_paper_sees_it(None, self.carrier, None, self.carrier)
 
     def spans(self, channels: int) -> bool:
         """Whether it is added to all channels."""
@@ -154,7 +158,7 @@ def carried(part: Part, tensor: Tensor, *, copy: bool = False) -> Part:
     if isinstance(part, Proportional):
         return Carried(tensor.clone() if copy else tensor, part.law, part.sharing)
     if isinstance(part, Carried):
-        return gone(part) if part.spoilt else replace(part, bare=False)
+        return gone(part) if part.spoilt else replace(part, bare=False) if part.bare else part
     return part
 
 

@@ -44,7 +44,7 @@ class Patient:
         try:
             self.model = copy.deepcopy(model, _lazy_buffers(model))
         except Exception as error:
-            raise refusal("model", type(model).__name__, f"cannot be copied: {error}") from error
+            raise refusal("model", type(model).__name__, f"cannot be copied: {' '.join(str(error).split())}") from error
         as_it_came = {module: module.training or not self.model.training for module in self.model.modules()}
         self.model.train()
         self._training = {module: module.training and as_it_came[module] for module in self.model.modules()}

@@ -13,7 +13,6 @@ from fullscale.doctor.laws import Law
 from fullscale.doctor.marks import Marks
 from fullscale.doctor.parts import (
     Carried,
-    Groups,
     Lost,
     Noisy,
     Part,
@@ -27,7 +26,7 @@ from fullscale.doctor.parts import (
     scaled,
     sole,
 )
-from fullscale.doctor.shares import Convolution, FullyConnected, as_the_paper_sees_it, of_signal
+from fullscale.doctor.shares import Convolution, FullyConnected, Groups
 from fullscale.doctor.stack import Stack
 
 aten = torch.ops.aten
@@ -115,8 +114,8 @@ def _thinned(noisy: Noisy) -> Noisy:
 def _summed(part: Part) -> Part:
     if not isinstance(part, Carried) or part.spoilt or part.carrier.dim() < 2:
         return gone(part)
-    g = part.carrier
-    return Spread(of_signal(g), as_the_paper_sees_it(None, g, None, g), part.law, part.start)
+    share, linear = part.read
+    return Spread(share, linear, part.law, part.start)
 
 
 def _completed(signal: Any, product: Any, times: float, known: Known) -> Noisy | None:

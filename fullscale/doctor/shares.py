@@ -10,6 +10,7 @@ multiplied by: the mean over samples and positions, which is all that BN asks fo
 
 import math
 from dataclasses import dataclass, replace
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
@@ -17,10 +18,13 @@ from torch.nn import functional
 
 from fullscale.angles import cos2
 from fullscale.contracts import refusal
-from fullscale.doctor.parts import Groups
-from fullscale.doctor.report import Linear
+from fullscale.doctor.report import Linear, Sharing
 
 aten = torch.ops.aten
+
+
+Groups: TypeAlias = Sharing | int
+"""Which elements share a number; so many neighbours each, where maps that shared theirs were flattened."""
 
 
 def of_signal(x: Tensor) -> Tensor:

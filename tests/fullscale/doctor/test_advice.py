@@ -311,4 +311,6 @@ def test_advised_first_are_the_most_harmed_and_the_one_with_most_noise_of_its_ow
     assert foremost(Report((less, own), (source(),), (), 8, 4)) == (own,)
     away = bn((way,), 2.5, bn="away")
     assert foremost(Report((less, own, heir, away), (source(),), (), 8, 4)) == (heir, away)
+    batchwise = replace(away, moving_var=None)
+    assert foremost(Report((less, own, batchwise), (source(),), (), 8, 4)) == (own,)
     assert foremost(Report((), (), (), 8, 4)) == ()
