@@ -19,6 +19,11 @@ def batchnorms(net: nn.Module) -> dict[str, BatchNorm]:
     if not found:
         raise refusal("net", type(net).__name__, "has no BN")
     for name, bn in found.items():
-        if bn.running_mean is None or bn.running_var is None:
+        if not keeps_statistics(bn):
             raise refusal(name, bn, "keeps no moving statistics, so training and test do not differ here")
     return found
+
+
+def keeps_statistics(bn: BatchNorm) -> bool:
+    """Whether a BN keeps moving statistics."""
+    return bn.running_mean is not None and bn.running_var is not None

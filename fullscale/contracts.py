@@ -26,6 +26,11 @@ def refusal(name: str, value: object, rule: str) -> Refusal:
     return Refusal(name, value, rule)
 
 
+def told(error: BaseException) -> str:
+    """Tell an exception in one line, its type first."""
+    return ": ".join(part for part in (type(error).__name__, " ".join(str(error).split())) if part)
+
+
 def finite(name: str, value: float, *, above: float) -> float:
     """Return `value`.
 

@@ -13,7 +13,7 @@ from matplotlib.ticker import MaxNLocator
 
 from fullscale import responses
 from fullscale.angles import Angles
-from fullscale.doctor.report import Report
+from fullscale.doctor.report import Report, ratio
 from fullscale.ensemble import Ensemble
 from fullscale.files import replace
 from fullscale.measure import Measurement
@@ -122,8 +122,8 @@ def flips(measured: responses.Responses, title: str) -> Figure:
 def doctor(report: Report, title: str = "") -> Figure:
     """Draw each BN's shift ratio: predicted from its own noise, with one standard error, and measured, with gaps."""
     index = [row.index for row in report.rows]
-    local = [max(row.predicted, 1 / row.predicted) if row.predicted else math.nan for row in report.rows]
-    error = [ratio**2 * (row.stderr or 0) for ratio, row in zip(local, report.rows, strict=True)]
+    local = [ratio(row.predicted) if row.predicted else math.nan for row in report.rows]
+    error = [each**2 * (row.stderr or 0) for each, row in zip(local, report.rows, strict=True)]
     measured = [row.shift_ratio if row.trained and row.shift_ratio else math.nan for row in report.rows]
     figure, axes = _axes(title, "BN, in order of execution", "shift ratio")
     figure.set_figwidth(WIDTH * min(2, max(1, len(index) / BNS_A_COLUMN)))

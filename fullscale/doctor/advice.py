@@ -8,7 +8,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from fullscale.doctor.report import Linear, Report, Row, Source, Way
+from fullscale.doctor.report import Linear, Report, Row, Source, Way, ratio
 
 THRESHOLD = 1.05
 """the ratio that is still taken to be harmless"""
@@ -56,11 +56,6 @@ def noise_share(row: Row) -> float | None:
     if row.predicted is None:
         return None
     return 1 / row.predicted - 1 if row.predicted else math.inf
-
-
-def ratio(shift: float) -> float:
-    """Return max(r, 1/r) of a shift r (Section 4), infinite where nothing varies in test."""
-    return max(shift, 1 / shift) if shift else math.inf
 
 
 def strongest(row: Row) -> Way | None:

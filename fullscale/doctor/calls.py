@@ -1,7 +1,8 @@
 """The calls that a model makes in the end: operators, below its modules and functions."""
 
-from functools import cache
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -24,7 +25,8 @@ BATCH_NORMS = {
 }
 
 
-class Call(NamedTuple):
+@dataclass(frozen=True)
+class Call:
     """An operator and what it is called with."""
 
     func: Any
@@ -36,28 +38,28 @@ class Call(NamedTuple):
         """The operator, whatever its overload."""
         return self.func.overloadpacket
 
-    @property
+    @cached_property
     def tensors(self) -> list[Tensor]:
         """Every tensor in the arguments."""
         return [leaf for leaf in tree_leaves((self.args, self.kwargs)) if isinstance(leaf, Tensor)]
 
-    @property
+    @cached_property
     def arguments(self) -> dict[str, Any]:
         """All arguments by the names of the schema, defaults included."""
         schema = self.func._schema.arguments
         given = dict(zip((argument.name for argument in schema), self.args, strict=False)) | self.kwargs
         return {argument.name: argument.default_value for argument in schema if argument.has_default_value()} | given
 
-    @property
+    @cached_property
     def written(self) -> list[Tensor]:
         """The tensors that it writes in place."""
         names = _written(self.func)
         arguments = self.arguments if names else {}
         return [leaf for name in names for leaf in tree_leaves(arguments.get(name)) if isinstance(leaf, Tensor)]
 
-    def run(self, args: tuple[Any, ...] | None = None) -> Any:
+    def run(self) -> Any:
         """Call it."""
-        return self.func(*(self.args if args is None else args), **self.kwargs)
+        return self.func(*self.args, **self.kwargs)
 
     def mapped(self, change: Any) -> "Call":
         """The same call with other tensors."""

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from fullscale.batchnorms import BatchNorm
+from fullscale.batchnorms import BatchNorm, keeps_statistics
 from fullscale.contracts import seeding, whole
 from fullscale.doctor.exact import Exact
 from fullscale.doctor.laws import Law
@@ -18,7 +18,7 @@ from fullscale.doctor.probing import Probed
 from fullscale.doctor.repeated import Repeated
 from fullscale.doctor.report import Report, Row, Sharing, Source
 from fullscale.doctor.tally import Tally
-from fullscale.doctor.tested import Tested, keeps_statistics, trained
+from fullscale.doctor.tested import Tested, trained
 from fullscale.specimen import Progress, faithful, unheard
 
 PROBES = 8
@@ -128,7 +128,7 @@ class _Findings:
         rows = tuple(
             self._row(index, bn, tally, sources) for index, (bn, tally) in enumerate(self.tallies.items(), start=1)
         )
-        found, notes, unexamined = tuple(sources.values()), tuple(self._notes()), tuple(sorted(self.unexamined))
+        found, notes, unexamined = tuple(sources.values()), tuple(self._notes(reaching)), tuple(sorted(self.unexamined))
         return Report(rows, found, notes, self.images, self.largest, unexamined)
 
     def _source(self, name: str, *, reaching: bool) -> Source:
@@ -173,10 +173,9 @@ class _Findings:
         if keeps_statistics(bn) and path not in self.tested.shadows:
             yield "is called in training only"
 
-    def _notes(self) -> Iterator[str]:
+    def _notes(self, reaching: set[str]) -> Iterator[str]:
         if self.patient.lazy:
             yield "the model has lazy modules: their weights were drawn here, and are not those that it will get"
-        reaching = {name for tally in self.tallies.values() for name in tally.single}
         for name in self.products:
             if name in self.tested.drawing:
                 yield f"{name} draws in test mode, too: its noise is in Var_Test as well, and in no prediction"

@@ -12,7 +12,7 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from fullscale.contracts import Refusal, refusal
+from fullscale.contracts import Refusal, refusal, told
 from fullscale.files import read_tensors, read_torch
 
 WRAPPERS = ("module.", "_orig_mod.")
@@ -86,11 +86,6 @@ def load_weights(model: nn.Module, path: Path) -> None:
         model.load_state_dict(state)
     except RuntimeError as error:
         raise refusal("weights", path, _mismatch(own, state) or told(error)) from None
-
-
-def told(error: BaseException) -> str:
-    """Tell an exception in one line, its type first."""
-    return ": ".join(part for part in (type(error).__name__, " ".join(str(error).split())) if part)
 
 
 def _read(spec: str, text: str) -> Factory:

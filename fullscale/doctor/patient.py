@@ -13,7 +13,7 @@ from torch.nn.parameter import UninitializedBuffer, is_lazy
 from torch.utils._pytree import tree_leaves, tree_map_only
 
 from fullscale.batchnorms import BatchNorm
-from fullscale.contracts import refusal
+from fullscale.contracts import refusal, told
 from fullscale.doctor.generators import sealed
 from fullscale.doctor.stack import Stack
 from fullscale.specimen import settle
@@ -30,6 +30,7 @@ class Patient:
     Attributes:
         model: the copy.
         stack: knows which of its modules is at work.
+        bns: every BN by its path.
         lazy: whether there were lazy modules, whose weights are therefore drawn here.
         others: the generators that are not torch's from which the last pass drew, "random" and "numpy.random".
 
@@ -41,10 +42,7 @@ class Patient:
         model = getattr(model, "_orig_mod", model)  # of torch.compile
         if any(isinstance(module, torch.jit.ScriptModule) for module in model.modules()):
             raise refusal("model", type(model).__name__, "is TorchScript, which cannot be watched; give its source")
-        try:
-            self.model = copy.deepcopy(model, _lazy_buffers(model))
-        except Exception as error:
-            raise refusal("model", type(model).__name__, f"cannot be copied: {' '.join(str(error).split())}") from error
+        self.model = copied(model)
         as_it_came = {module: module.training or not self.model.training for module in self.model.modules()}
         self.model.train()
         self._training = {module: module.training and as_it_came[module] for module in self.model.modules()}
@@ -52,7 +50,8 @@ class Patient:
         self.stack = Stack(self.model)
         self.others: set[str] = set()
         self._buffers: list[tuple[nn.Module, str, Tensor, Tensor]] = []
-        self.lazy = any(map(is_lazy, chain(model.parameters(), model.buffers())))
+        self.bns = {name: module for name, module in self.model.named_modules() if isinstance(module, BatchNorm)}
+        self.lazy = is_to_be_made(model)
         if self.lazy:
             self.test()
             self.run(batch)
@@ -61,11 +60,6 @@ class Patient:
             self.run(batch)
         settle(self.model)
         self._keep()
-
-    @property
-    def bns(self) -> dict[str, BatchNorm]:
-        """Every BN by its path."""
-        return {name: module for name, module in self.model.named_modules() if isinstance(module, BatchNorm)}
 
     def frozen(self, bn: BatchNorm) -> bool:
         """Whether a BN normalises by its moving statistics in training, too."""
@@ -101,11 +95,11 @@ class Patient:
         try:
             self._pass(given, watch or nullcontext())
         except Exception as error:
-            told = self._failure(given)
-            if told is None:  # it is not the model
+            failure = self._failure(given)
+            if failure is None:  # it is not the model
                 raise
             shapes = ", ".join(str(tuple(leaf.shape)) for leaf in tree_leaves(given) if isinstance(leaf, Tensor))
-            raise refusal("input", shapes or type(given).__name__, f"the model fails on it: {told}") from error
+            raise refusal("input", shapes or type(given).__name__, f"the model fails on it: {failure}") from error
 
     def _pass(self, given: Any, watch: AbstractContextManager[Any]) -> None:
         given = tree_map_only(Tensor, Tensor.clone, given)  # the model may write on it
@@ -137,7 +131,7 @@ class Patient:
         try:
             self._pass(given, nullcontext())
         except Exception as error:
-            return f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+            return told(error)[:300]
         return None
 
     def _given(self, batch: Any) -> Any:
@@ -167,6 +161,23 @@ def samples(batch: Any) -> int:
                 raise refusal("batch", tuple(leaf.shape), "must hold at least one sample")
             return len(leaf)
     raise refusal("batch", type(batch).__name__, "must hold a tensor of samples")
+
+
+def copied(model: nn.Module) -> nn.Module:
+    """Copy a model, lazy modules included.
+
+    Raises:
+        ValueError: if it cannot be copied.
+    """
+    try:
+        return copy.deepcopy(model, _lazy_buffers(model))
+    except Exception as error:
+        raise refusal("model", type(model).__name__, f"cannot be copied: {told(error)}") from error
+
+
+def is_to_be_made(model: nn.Module) -> bool:
+    """Whether a model has lazy modules, whose weights a first pass has yet to make."""
+    return any(map(is_lazy, chain(model.parameters(), model.buffers())))
 
 
 def _lazy_buffers(model: nn.Module) -> dict[int, Tensor]:

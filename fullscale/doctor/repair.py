@@ -1,22 +1,18 @@
 """Repairing a model's BN statistics: as they are without noise, or with a lighter one; into a new state dict."""
 
-import copy
 from collections.abc import Iterable
-from itertools import chain
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn.parameter import is_lazy
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from fullscale.batchnorms import BatchNorm
+from fullscale.batchnorms import BatchNorm, keeps_statistics
 from fullscale.contracts import refusal
 from fullscale.doctor.calls import BATCH_NORMS
-from fullscale.doctor.factory import told
-from fullscale.doctor.patient import Patient, samples, started
+from fullscale.doctor.patient import Patient, copied, is_to_be_made, samples, started
+from fullscale.doctor.shares import all_but_channels
 from fullscale.doctor.stack import Stack
-from fullscale.doctor.tested import keeps_statistics
 from fullscale.noise import Uout
 from fullscale.specimen import Progress, faithful, unheard
 from fullscale.statistics import Pooled
@@ -62,6 +58,7 @@ def with_uout(model: nn.Module, beta: float) -> nn.Module:
         ValueError: if there is none, beta lies outside of its domain, or the model has lazy modules or cannot be
             copied.
     """
+    require_weights(model)
     replaced = copied(model)
     layers: dict[nn.Module, Uout] = {
         module: Uout(beta).train(module.training)
@@ -79,26 +76,13 @@ def with_uout(model: nn.Module, beta: float) -> nn.Module:
     return replaced
 
 
-def copied(model: nn.Module) -> nn.Module:
-    """Copy a model that has weights.
-
-    Raises:
-        ValueError: if it has lazy modules, or cannot be copied.
-    """
-    require_weights(model)
-    try:
-        return copy.deepcopy(model)
-    except Exception as error:
-        raise refusal("model", type(model).__name__, f"cannot be copied: {told(error)}") from error
-
-
 def require_weights(model: nn.Module) -> None:
-    """Refuse a model whose weights a first pass has yet to make.
+    """Refuse a model that has not all of its weights.
 
     Raises:
         ValueError: if it has lazy modules.
     """
-    if any(map(is_lazy, chain(model.parameters(), model.buffers()))):
+    if is_to_be_made(model):
         raise refusal("model", type(model).__name__, "has lazy modules: there is nothing yet to repair or to replace")
 
 
@@ -114,7 +98,7 @@ class _Statistics(TorchDispatchMode):
         del types
         if func.overloadpacket in BATCH_NORMS and self._stack.bn and self._stack.path in self._bns:
             x = args[0]
-            var, mean = torch.var_mean(x, [dim for dim in range(x.dim()) if dim != 1], correction=0)
+            var, mean = torch.var_mean(x, all_but_channels(x), correction=0)
             pooled = self.pooled.setdefault(self._stack.path, Pooled(mean.double()))
             pooled.update(mean.double(), var.double(), torch.full_like(pooled.mean, x.numel() // x.shape[1]))
         return func(*args, **(kwargs or {}))

@@ -150,7 +150,7 @@ class Row:
     @property
     def shift_ratio(self) -> float | None:
         """Measured max(r, 1/r) of r = `shift` (Section 4); None where that is."""
-        return _ratio(self.shift)
+        return None if self.shift is None else ratio(self.shift)
 
     @property
     def measured(self) -> float | None:
@@ -170,13 +170,11 @@ class Row:
         """
         if self.moving_var is None:
             return 1.0
-        return max(_ratio(self.predicted) or 1.0, _ratio(self.measured) or 1.0)
+        return max([1.0, *(ratio(shift) for shift in (self.predicted, self.measured) if shift is not None)])
 
 
-def _ratio(shift: float | None) -> float | None:
-    """max(r, 1/r), infinite where nothing varies in test."""
-    if shift is None:
-        return None
+def ratio(shift: float) -> float:
+    """Return max(r, 1/r) of a shift r (Section 4), infinite where nothing varies in test."""
     return max(shift, 1 / shift) if shift else math.inf
 
 

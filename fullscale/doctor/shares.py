@@ -29,7 +29,7 @@ Groups: TypeAlias = Sharing | int
 
 def of_signal(x: Tensor) -> Tensor:
     """The share per channel of x: (n, channels, ...), whoever shares its noise: E[x^2], (channels,)."""
-    return x.square().mean(_all_but_channels(x))
+    return x.square().mean(all_but_channels(x))
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Convolution:
         match sharing:
             case "element":
                 share = self(x.square().mean(0, keepdim=True), self.weight.square())
-                return share.mean(_all_but_channels(share))
+                return share.mean(all_but_channels(share))
             case "sample":
                 return of_signal(self(x, self.weight))
             case "channel" if not self.transposed:
@@ -167,13 +167,14 @@ def require_several(bn: str, x: Tensor) -> None:
 
 def unbiased(x: Tensor) -> Tensor:
     """UNBIASED variance of x: (n, channels, ...) per channel, pooled over samples and positions, (channels,)."""
-    return x.var(_all_but_channels(x))
+    return x.var(all_but_channels(x))
 
 
-def _all_but_channels(x: Tensor) -> list[int]:
+def all_but_channels(x: Tensor) -> list[int]:
+    """The dimensions over which BN pools x: (n, channels, ...)."""
     return [dim for dim in range(x.dim()) if dim != 1]
 
 
 def mean(x: Tensor) -> Tensor:
     """Mean of x: (n, channels, ...) per channel, over samples and positions, (channels,)."""
-    return x.mean(_all_but_channels(x))
+    return x.mean(all_but_channels(x))

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from fullscale.batchnorms import BatchNorm
+from fullscale.batchnorms import BatchNorm, keeps_statistics
 from fullscale.doctor.calls import BATCH_NORMS, Call, generator_state
 from fullscale.doctor.patient import Patient
 from fullscale.doctor.shares import require_several
@@ -59,11 +59,6 @@ class Tested(TorchDispatchMode):
     def real_var(self, path: str) -> float | None:
         """Mean over channels of BN's average of UNBIASED batch variances; None if it was not called."""
         return self.shadows[path].read()[1].mean().item() if path in self.shadows else None
-
-
-def keeps_statistics(bn: BatchNorm) -> bool:
-    """Whether a BN keeps moving statistics."""
-    return bn.running_mean is not None and bn.running_var is not None
 
 
 def trained(bn: BatchNorm) -> bool:
