@@ -1,4 +1,4 @@
-"""Command line of the real networks: `python -m fullscale train|measure|adjust|ensemble|responses|doctor`."""
+"""Command line of the real networks: `python -m fullscale train|measure|adjust|...|doctor|sweep|show`."""
 
 import contextlib
 import io
@@ -14,6 +14,8 @@ from fullscale.commands.doctor import Doctor
 from fullscale.commands.ensemble import Ensemble
 from fullscale.commands.measure import Measure
 from fullscale.commands.responses import Respond
+from fullscale.commands.show import Show
+from fullscale.commands.sweep import Sweep
 from fullscale.commands.train import Train
 from fullscale.terminal import complain, one_line, silence_stdout
 from fullscale.train import Stopped
@@ -27,6 +29,8 @@ COMMANDS = {
     "adjust": Adjust,
     "ensemble": Ensemble,
     "responses": Respond,
+    "sweep": Sweep,
+    "show": Show,
     "doctor": Doctor,
 }
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import pickle
 import sys
@@ -15,7 +16,7 @@ import safetensors.torch
 import torch
 from torch import Tensor
 
-from fullscale.contracts import refusal
+from fullscale.contracts import Refusal, refusal
 
 if sys.platform != "win32":
     import fcntl
@@ -69,16 +70,24 @@ def read_json(path: Path) -> dict[str, Any]:
     """Read a JSON object.
 
     Raises:
-        ValueError: if the file is missing, or holds something else.
+        ValueError: if the file is missing, or holds something else, or a number that is not finite.
     """
     try:
-        value = json.loads(path.read_bytes())
+        value = json.loads(path.read_bytes(), parse_float=_finite, parse_constant=_finite)
     except OSError as error:
         raise refusal("file", path, f"cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise refusal("file", path, f"is no JSON: {error}") from None
     if not isinstance(value, dict):
         raise refusal("file", path, "must hold one JSON object")
+    return value
+
+
+def _finite(text: str) -> float:
+    """Read a number; Python also reads NaN and infinities, which JSON lacks."""
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is no finite number")
     return value
 
 
@@ -160,15 +169,24 @@ def folder(path: Path) -> Path:
     return path
 
 
+class Busy(Refusal):
+    """Another process is at work in a folder."""
+
+
 @contextlib.contextmanager
-def sole_writer(directory: Path) -> Iterator[None]:
+def sole_writer(directory: Path, lock: str = ".lock") -> Iterator[None]:
     """Keep other processes out of a folder; the lock of a process that was killed is gone with it.
 
+    Args:
+        directory: a folder.
+        lock: the file in it that they all try to lock.
+
     Raises:
-        ValueError: if another process has it, or nothing can be written there.
+        Busy: if another process has it.
+        ValueError: if nothing can be written there.
     """
     try:
-        descriptor = os.open(directory / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
+        descriptor = os.open(directory / lock, os.O_RDWR | os.O_CREAT, 0o666)
     except OSError as error:
         raise refusal("out", directory, f"cannot be written: {error.strerror}") from error
     try:
@@ -184,4 +202,4 @@ def _lock(descriptor: int, directory: Path) -> None:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
-        raise refusal("out", directory, "another process is at work in it") from None
+        raise Busy("out", directory, "another process is at work in it") from None

@@ -1,9 +1,13 @@
-"""Ctrl-C and SIGTERM as a request to stop at the next safe place."""
+"""Ctrl-C, SIGTERM and a batch system's warning as a request to stop at the next safe place."""
 
 import contextlib
 import signal
 from collections.abc import Iterator
 from types import FrameType
+
+WARNING = getattr(signal, "SIGUSR2", signal.SIGTERM)
+"""sent by Slurm, as submitit asks it to, before time is up or another job needs the machine"""
+STOPPING = (signal.SIGINT, signal.SIGTERM, WARNING)
 
 
 class Request:
@@ -26,9 +30,9 @@ class Request:
 
 @contextlib.contextmanager
 def noted() -> Iterator[Request]:
-    """Note SIGINT and SIGTERM instead of being interrupted by them."""
+    """Note these signals instead of being interrupted by them."""
     request = Request()
-    before = {number: signal.signal(number, request) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.signal(number, request) for number in STOPPING}
     try:
         yield request
     finally:

@@ -12,11 +12,12 @@ import torch
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from fullscale.contracts import refusal
+from fullscale.contracts import refusal, whole
 from fullscale.data import Share
 
 Made = TypeVar("Made")
 
+THREADS_AT_MOST = 1024
 GRACE = 5.0
 """seconds"""
 PATIENCE = timedelta(hours=2)
@@ -150,3 +151,14 @@ def device_named(name: str | None) -> torch.device:
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise refusal("device", name, f"is not on this machine, which has {torch.cuda.device_count()} GPUs")
     return device
+
+
+def require_threads(threads: int) -> int:
+    """Return `threads`.
+
+    Raises:
+        ValueError: if it is no whole number in 1 .. 1024.
+    """
+    if whole("threads", threads, at_least=1) > THREADS_AT_MOST:
+        raise refusal("threads", threads, f"must be <= {THREADS_AT_MOST}")
+    return threads

@@ -88,6 +88,18 @@ class Recipe:
         """The first 16 hex digits of the SHA-256 of all fields."""
         return sha256(json.dumps(dataclasses.asdict(self), sort_keys=True).encode()).hexdigest()[:16]
 
+    @property
+    def noise(self) -> tuple[str, float] | None:
+        """The name and the strength of its noise, if it has one."""
+        strengths = {"drop": self.drop, "uout": self.uout, "sigma": self.sigma}
+        return next(((name, value) for name, value in strengths.items() if value is not None), None)
+
+    def __str__(self) -> str:
+        """Say in a line what is trained; a reduced run says so."""
+        noise = "without noise" if self.noise is None else "({}) {} {:g}".format(self.placement, *self.noise)
+        reduced = f", {self.images:,} images" if self.images else ""
+        return f"{self.net} {noise}, {self.data}, {self.epochs} epochs{reduced}"
+
     def rate(self, step: int, steps: int) -> float:
         """Return the learning rate of step `step` of `steps`, counted from 0."""
         passed = sum(step >= round(fraction * steps) for fraction in self.milestones)

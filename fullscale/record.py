@@ -1,46 +1,135 @@
 """What stands behind a run's numbers: the code, the software and the machine."""
 
+import dataclasses
+import json
 import os
 import platform
 import subprocess
-from collections.abc import Sequence
 from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, NotRequired, TypeAlias, TypedDict, TypeVar
 
+import msgspec
 import numpy as np
 import torch
 import torchvision
 
+from fullscale import recipes, sources
 from fullscale.contracts import refusal
 from fullscale.files import read_json
 from fullscale.launch import Team
 
 SCHEMA = 1
 HERE = Path(__file__).parent
-NEEDED = (
-    "recipe",
-    "data.checksum",
-    "data.classes",
-    "hardware.processes",
-    "weights_sha256",
-    "final.test_error",
-    "final.train_error",
-    "epochs",
-)
-"""what whoever opens a record relies on"""
+
+Typed = TypeVar("Typed")
+Percent: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=100)]
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 
 
-def code() -> dict[str, Any]:
-    """Return the version, the commit if there is one, and the SHA-256 of this room's sources."""
+class Data(TypedDict):
+    """The data set: as `fullscale.data.Source` says, with its training and test images counted."""
+
+    name: str
+    checksum: str
+    classes: Count
+    train: Count
+    test: Count
+
+
+class Code(TypedDict):
+    """By what code.
+
+    Attributes:
+        sources: the SHA-256 of this room's sources.
+        behind: `fullscale.sources.behind` what computed: the files that matter.
+    """
+
+    version: str | None
+    commit: str | None
+    sources: str
+    behind: dict[str, str]
+
+
+class Hardware(TypedDict):
+    """On what, by how many threads and processes."""
+
+    gpu: str | None
+    processor: str
+    cores: int | None
+    threads: Count
+    processes: Count
+
+
+class Final(TypedDict):
+    """Of the last epoch; errors in percent. The training error is of train mode, as the weights changed."""
+
+    test_error: Percent
+    test_loss: float | None
+    train_error: Percent
+
+
+class Epoch(Final):
+    """One epoch: see `fullscale.training.Epoch`; training images a second of the sitting, seconds of all sittings."""
+
+    epoch: Count
+    lr: float
+    train_loss: float
+    images_per_second: float
+    seconds: float
+
+
+class Stamp(TypedDict):
+    """What stands behind numbers."""
+
+    code: Code
+    software: dict[str, str | None]
+    hardware: Hardware
+
+
+class Measured(Stamp):
+    """One measurement of the trained net: see `fullscale.measurements`."""
+
+    settings: dict[str, Any]
+    numbers: dict[str, Any]
+    seconds: float
+
+
+class Record(Stamp):
+    """A finished run.
+
+    Attributes:
+        seconds: of training, over all sittings.
+        measured: by kind; a run that no sweep has measured has none.
+    """
+
+    schema: int
+    recipe: dict[str, Any]
+    recipe_hash: str
+    data: Data
+    weights_sha256: str
+    seconds: float
+    final: Final
+    epochs: Annotated[list[Epoch], msgspec.Meta(min_length=1)]
+    measured: NotRequired[dict[str, Measured]]
+
+
+def stamp(module: str, team: Team) -> Stamp:
+    """Say what stands behind numbers that a module of this package computed."""
+    return {"code": code(module), "software": software(), "hardware": hardware(team)}
+
+
+def code(module: str) -> Code:
+    """Say what code a module of this package computes by; the commit is None where there is none."""
     try:
         version = metadata.version("variance-shift")
     except metadata.PackageNotFoundError:
         version = None
     files = sorted(HERE.rglob("*.py"))
     content = b"".join(f"{file.relative_to(HERE).as_posix()}\n".encode() + file.read_bytes() for file in files)
-    return {"version": version, "commit": _commit(), "sources": sha256(content).hexdigest()}
+    own = sha256(content).hexdigest()
+    return {"version": version, "commit": _commit(), "sources": own, "behind": dict(sources.behind(module))}
 
 
 def _commit() -> str | None:
@@ -54,25 +143,37 @@ def _commit() -> str | None:
     return commit if Path(top) == HERE.parent.resolve() else None
 
 
-def read(path: Path) -> dict[str, Any]:
+def read(path: Path) -> Record:
     """Read the record of a finished run.
 
     Raises:
-        ValueError: if it cannot be read, is of another schema, or lacks what every record has.
+        ValueError: if it cannot be read, is of another schema, lacks or has mistaken what every record has, or if its
+            recipe is not the one that its hash is of.
     """
     there = read_json(path)
     if there.get("schema") != SCHEMA:
         raise refusal("schema", there.get("schema"), f"{path} is of another version; {SCHEMA} is read")
-    if missing := [name for name in NEEDED if not _has(there, name.split("."))]:
-        raise refusal("file", path, f"is no record of a run: it lacks {', '.join(missing)}")
-    return there
+    checked = typed(there, Record, path)
+    if recipes.read(checked["recipe"]).hash != checked["recipe_hash"]:
+        raise refusal("file", path, f"is altered: its recipe is not the one of hash {checked['recipe_hash']}")
+    return checked
 
 
-def _has(there: Any, names: Sequence[str]) -> bool:
-    """Whether an object has a name, in it the next, and so on."""
-    if not names:
-        return True
-    return isinstance(there, dict) and names[0] in there and _has(there[names[0]], names[1:])
+def typed(value: Any, kind: type[Typed], path: Path) -> Typed:
+    """Turn plain JSON into a type, as which it must be complete.
+
+    Raises:
+        ValueError: if something is missing, or of another type.
+    """
+    try:
+        return msgspec.convert(value, kind)
+    except msgspec.ValidationError as error:
+        raise refusal("file", path, f"is no record of a run: {error}") from None
+
+
+def plain(settings: Any) -> dict[str, Any]:
+    """Turn a dataclass into what reading its JSON gives."""
+    return json.loads(json.dumps(dataclasses.asdict(settings)))
 
 
 def software() -> dict[str, str | None]:
@@ -86,11 +187,16 @@ def software() -> dict[str, str | None]:
     }
 
 
-def hardware(team: Team) -> dict[str, Any]:
+def hardware(team: Team) -> Hardware:
     """Return what computed: the GPU or processor, its threads, and how many processes."""
     gpu = torch.cuda.get_device_name(team.device) if team.device.type == "cuda" else None
-    own = {"gpu": gpu, "processor": _processor(), "cores": os.cpu_count(), "threads": torch.get_num_threads()}
-    return own | {"processes": team.world}
+    return {
+        "gpu": gpu,
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "processes": team.world,
+    }
 
 
 def _processor() -> str:

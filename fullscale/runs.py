@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from fullscale import nets, recipes, record
 from fullscale.contracts import refusal
 from fullscale.data import Source
 from fullscale.files import read_tensors
 from fullscale.recipes import Recipe
+from fullscale.record import Record
 from fullscale.train import RECORD, WEIGHTS
 from fullscale.training import built
 
@@ -24,7 +24,7 @@ class Run:
 
     folder: Path
     recipe: Recipe
-    record: dict[str, Any]
+    record: Record
     net: nets.Net
 
     def require_same(self, source: Source) -> None:
@@ -47,13 +47,10 @@ def open_run(directory: Path) -> Run:
     if not path.exists():
         raise refusal("dir", directory, f"holds no finished run: there is no {RECORD}; `train --resume` finishes one")
     read = record.read(path)
+    recipe = recipes.read(read["recipe"])
+    net = built(recipe, read["data"]["classes"])
     try:
-        recipe, classes, digest = recipes.read(read["recipe"]), read["data"]["classes"], read["weights_sha256"]
-    except (KeyError, TypeError) as error:
-        raise refusal("file", path, f"is no record of a run: {error}") from None
-    net = built(recipe, classes)
-    try:
-        net.load_state_dict(read_tensors(directory / WEIGHTS, digest))
+        net.load_state_dict(read_tensors(directory / WEIGHTS, read["weights_sha256"]))
     except RuntimeError:
         raise refusal("file", directory / WEIGHTS, f"does not hold the weights of a {recipe.net}") from None
     return Run(directory, recipe, read, net.eval())

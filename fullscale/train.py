@@ -96,7 +96,7 @@ def train(  # noqa: PLR0913 (what is run, where, and how)
     resume: bool = False,
     save_every: float = 60,
     watcher: Watcher | None = None,
-) -> dict[str, Any]:
+) -> record.Record | None:
     """Train to the end, and return the record; in other processes than the first, nothing.
 
     Args:
@@ -125,7 +125,7 @@ def train(  # noqa: PLR0913 (what is run, where, and how)
         if resume:
             session.take_up()
         session.work()
-        return session.concluded() if team.first else {}
+        return session.concluded() if team.first else None
 
 
 def _claim(recipe: Recipe, out: Path, held: contextlib.ExitStack, *, resume: bool) -> None:
@@ -149,7 +149,7 @@ class _Session:
     def __init__(self, training: Training, out: Path, save_every: float, watcher: Watcher) -> None:
         self.training, self.out, self.watcher = training, out, watcher
         self.save_every, self.saved = save_every, time.perf_counter()
-        self.clock, self.rows = Clock(), list[dict[str, Any]]()
+        self.clock, self.rows = Clock(), list[Any]()
 
     def take_up(self) -> None:
         """Go on from the last checkpoint, if there is one. The first process sets damaged ones aside for all."""
@@ -199,20 +199,23 @@ class _Session:
         self.training.team.by_first(lambda: checkpoint.save(self.out / CHECKPOINTS, self.training.step, state))
         self.saved = time.perf_counter()
 
-    def concluded(self) -> dict[str, Any]:
+    def concluded(self) -> record.Record:
         """Write the final weights, and the record that vouches for them."""
         training, source = self.training, self.training.source
-        data = {"name": source.name, "checksum": source.checksum, "classes": source.classes}
-        data |= {"train": source.train_count, "test": source.test_count}
+        data: record.Data = {
+            "name": source.name,
+            "checksum": source.checksum,
+            "classes": source.classes,
+            "train": source.train_count,
+            "test": source.test_count,
+        }
         last = training.epochs[-1]
-        written = {
+        written: record.Record = {
             "schema": record.SCHEMA,
             "recipe": dataclasses.asdict(training.recipe),
             "recipe_hash": training.recipe.hash,
             "data": data,
-            "code": record.code(),
-            "software": record.software(),
-            "hardware": record.hardware(training.team),
+            **record.stamp("fullscale.training", training.team),
             "weights_sha256": write_tensors(self.out / WEIGHTS, training.net.state_dict()),
             "seconds": self.clock.total,
             "final": {"test_error": last.test_error, "test_loss": last.test_loss, "train_error": last.train_error},

@@ -28,7 +28,7 @@ class Adjust(OfRun):
         path = self.dir / "adjust.json"
         with self.opened() as opened:
             kept = resumed(path, self.settings(opened) | {"before": None, "readings": {}})
-            kept["before"] = kept["before"] or opened.score(opened.net) | opened.stamp()
+            kept["before"] = kept["before"] or opened.scored(opened.net) | opened.stamp("fullscale.adjust")
             wanted: Iterable[Reading] = READINGS if self.reading is None else [self.reading]
             for reading in wanted:
                 if reading not in kept["readings"]:
@@ -47,7 +47,7 @@ class Adjust(OfRun):
         passes = len(batchnorms(opened.net)) if reading == "layerwise" else 1
         with Bar(passes * opened.seen(opened.source.train_count)) as bar:
             net = adjust(opened.net, opened.augmented, reading=reading, progress=lambda done: bar.show(done, reading))
-        score = opened.score(net) | opened.stamp(started)
+        score = opened.scored(net) | opened.stamp("fullscale.adjust", started)
         if reading == "batch":
             score["weights_sha256"] = write_tensors(self.dir / "adjusted.safetensors", net.state_dict())
         return score

@@ -170,8 +170,8 @@ class Doctor:
             replace(self.html, page(report, self.model, self.threshold).encode())
         if self.json is not None:
             settings = {name: str(value) if isinstance(value, Path) else value for name, value in vars(self).items()}
-            stamp = {"code": record.code(), "software": record.software(), "hardware": record.hardware(team)}
             numbers = {"threshold": self.threshold} | written(report, self.threshold)
+            stamp = record.stamp("fullscale.doctor.examination", team)
             write_json(self.json, {"schema": record.SCHEMA, "settings": settings} | numbers | stamp)
 
     def tell(self, report: Report, batches: Batches) -> None:

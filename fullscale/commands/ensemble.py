@@ -38,7 +38,8 @@ class Ensemble(OfRun):
             if opened.run.recipe.placement == "none":
                 raise refusal("dir", self.dir, "was trained without noise: there are no nets to sample")
             kept = resumed(path, self.settings(opened, samples=samples) | {"weight_scaling": None, "groups": []})
-            kept["weight_scaling"] = kept["weight_scaling"] or opened.score(opened.net) | opened.stamp()
+            if kept["weight_scaling"] is None:
+                kept["weight_scaling"] = opened.scored(opened.net) | opened.stamp("fullscale.ensemble")
             with Bar(groups * opened.seen(opened.source.test_count)) as bar:
                 while len(kept["groups"]) < groups:
                     kept["groups"].append(self.group(opened, len(kept["groups"]), bar))
@@ -59,7 +60,7 @@ class Ensemble(OfRun):
             seed=seed,
             progress=lambda images: bar.show(before + images),
         )
-        return {"seed": seed, "errors": errors.tolist()} | opened.stamp(started)
+        return {"seed": seed, "errors": errors.tolist()} | opened.stamp("fullscale.ensemble", started)
 
 
 def draw(measured: Sampled, title: str, path: Path) -> None:

@@ -44,7 +44,7 @@ class Measure(OfRun):
             "convolutions": [dataclasses.asdict(row) for row in of_filters.rows],
             "channels_sha256": digest,
         }
-        write_json(self.dir / "measure.json", self.settings(opened) | numbers | opened.stamp())
+        write_json(self.dir / "measure.json", self.settings(opened) | numbers | opened.stamp("fullscale.measure"))
 
 
 def draw(folder: Path, measured: Measurement, of_filters: Angles, title: str) -> None:

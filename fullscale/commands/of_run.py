@@ -5,84 +5,42 @@ import dataclasses
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor, nn
+from torch import nn
 
 from fullscale import record
 from fullscale.contracts import refusal, seeding, whole
-from fullscale.data import Batch, Source, load
-from fullscale.evaluate import evaluate
+from fullscale.data import load
 from fullscale.files import read_json, sole_writer
 from fullscale.launch import Team, device_named
 from fullscale.runs import Run, open_run
-from fullscale.specimen import faithful
+from fullscale.subject import Subject
 from fullscale.terminal import Positional
 
 
-@dataclass(frozen=True)
-class Opened:
-    """A finished run, ready to be measured.
-
-    Attributes:
-        batches: of a pass, at most; all where None.
-        seed: of order and augmentation.
-    """
+@dataclass(frozen=True, kw_only=True)
+class Opened(Subject):
+    """A finished run, ready to be measured."""
 
     run: Run
-    source: Source
     team: Team
-    batches: int | None
-    seed: int
     started: float = dataclasses.field(default_factory=time.perf_counter)
 
-    @property
-    def batch(self) -> int:
-        """Images that a BN saw together in training: a process's share of a batch."""
-        return self.run.recipe.batch // self.run.record["hardware"]["processes"]
-
-    @property
-    def net(self) -> nn.Module:
-        """The trained net, on the device."""
-        return self.run.net
-
-    def augmented(self) -> Iterator[Batch]:
-        """Start a pass over the training images, in training's batches and augmentation, of an epoch not trained on."""
-        return islice(self.source.train_batches(self.batch, self.seed, self.run.recipe.epochs), self.batches)
-
-    def plain(self, order: Tensor) -> Iterator[Batch]:
-        """Start a pass over the training images as they are, in an order: (n,) of their indices."""
-        return islice(self.source.plain_batches(self.batch, order), self.batches)
-
-    def test(self) -> Iterator[Batch]:
-        """Start a pass over the test images."""
-        return islice(self.source.test_batches(self.batch), self.batches)
-
-    def seen(self, images: int) -> int:
-        """Say how many of so many images a pass sees."""
-        return images if self.batches is None else min(images, self.batches * self.batch)
-
-    def score(self, net: nn.Module) -> dict[str, Any]:
+    def scored(self, net: nn.Module) -> dict[str, Any]:
         """Test a net in float32: error in percent, and mean loss, None where it is not finite."""
-        with faithful(net):
-            own = evaluate(net, self.test())
+        own = self.score(net)
         return {"error": own.error, "loss": own.finite_loss}
 
-    def stamp(self, since: float | None = None) -> dict[str, Any]:
-        """Say what measured, and how long it took since a `time.perf_counter`, or since the run was opened."""
-        made = {"code": record.code(), "software": record.software(), "hardware": record.hardware(self.team)}
-        return made | {"seconds": time.perf_counter() - (self.started if since is None else since)}
+    def stamp(self, module: str, since: float | None = None) -> dict[str, Any]:
+        """Say which module measured, on what, and how long since a `time.perf_counter`, or since it was opened."""
+        seconds = time.perf_counter() - (self.started if since is None else since)
+        return {**record.stamp(module, self.team), "seconds": seconds}
 
     def __str__(self) -> str:
         """Say in a line which run it is; a reduced one says so."""
-        recipe = self.run.recipe
-        strength = {"drop": recipe.drop, "uout": recipe.uout, "sigma": recipe.sigma}
-        noise = [f"({recipe.placement}) {name} {value:g}" for name, value in strength.items() if value is not None]
-        reduced = f", {recipe.images:,} images" if recipe.images else ""
-        reduced += f"; {self.batches} batches only" if self.batches else ""
-        return f"{recipe.net} {noise[0] if noise else 'without noise'}, {recipe.data}, {recipe.epochs} epochs{reduced}"
+        return f"{self.recipe}; {self.batches} batches only" if self.batches else str(self.recipe)
 
 
 @dataclass(frozen=True)
@@ -112,7 +70,9 @@ class OfRun:
         run.require_same(source)
         run.net.to(device)
         with sole_writer(self.dir):
-            yield Opened(run, source, Team(device), self.batches, self.seed)
+            processes = run.record["hardware"]["processes"]
+            given = (run.net, recipe, source, processes, self.batches, self.seed)
+            yield Opened(*given, run=run, team=Team(device))
 
     def settings(self, opened: Opened, **others: Any) -> dict[str, Any]:
         """Say what the numbers depend on, but for the machine."""

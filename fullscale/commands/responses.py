@@ -40,7 +40,8 @@ class Respond(OfRun):
                 "recovered": found.recovered,
                 "examples": [written(flip) for flip in found.examples],
             }
-            write_json(self.dir / "responses.json", self.settings(opened) | numbers | opened.stamp())
+            stamp = opened.stamp("fullscale.responses")
+            write_json(self.dir / "responses.json", self.settings(opened) | numbers | stamp)
         report(found, str(opened), self.dir)
         return 0
 

@@ -10,16 +10,15 @@ from typing import Any
 
 import torch
 
-from fullscale.contracts import refusal, whole
+from fullscale.contracts import refusal
 from fullscale.data import Crop, DataName, Source, load
-from fullscale.launch import team
+from fullscale.launch import require_threads, team
 from fullscale.placement import Where
 from fullscale.recipes import Compile, Precision, Recipe, recipe
+from fullscale.record import Record
 from fullscale.terminal import Bar, Flag, Positional, complain, say
 from fullscale.train import Watcher, train
 from fullscale.training import Epoch, Training
-
-THREADS_AT_MOST = 1024
 
 
 @dataclass(frozen=True)
@@ -83,15 +82,13 @@ class Train:
         """Train, or go on."""
         planned = self.recipe()
         if self.threads is not None:
-            if whole("threads", self.threads, at_least=1) > THREADS_AT_MOST:
-                raise refusal("threads", self.threads, f"must be <= {THREADS_AT_MOST}")
-            torch.set_num_threads(self.threads)
+            torch.set_num_threads(require_threads(self.threads))
         with team(self.device) as processes:
             source = processes.first_then_others(lambda: self.source(processes.device))
             images = planned.epochs * source.train_count
             talk = Narrator(images, self.curves()) if processes.first else nullcontext(Watcher())
             with talk as watcher:
-                record = train(
+                finished = train(
                     planned,
                     source,
                     processes,
@@ -100,8 +97,8 @@ class Train:
                     save_every=self.save_every,
                     watcher=watcher,
                 )
-        if processes.first:
-            say(f"{self.out}: {told(record)}")
+        if finished is not None:
+            say(f"{self.out}: {told(finished)}")
         return 0
 
     def recipe(self) -> Recipe:
@@ -188,9 +185,9 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60}:{minutes % 60:02}:{left:02}"
 
 
-def told(record: dict[str, Any]) -> str:
+def told(finished: Record) -> str:
     """Say in a line what a finished run came to."""
-    final, run = record["final"], record["recipe"]
+    final, run = finished["final"], finished["recipe"]
     reduced = f" of {run['images']:,} images" if run["images"] else ""
     errors = f"test error {final['test_error']:.2f}%, train error {final['train_error']:.2f}%"
     return f"{run['net']} after {run['epochs']} epochs{reduced}: {errors}"

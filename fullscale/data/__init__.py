@@ -36,7 +36,8 @@ def load(  # noqa: PLR0913 (the command line has them all)
         device: where the batches shall be.
         crop: what a random crop finds beyond a padded image, black pixels or zeros after normalising. ImageNet's images
             are not padded.
-        images: train on the first so many in stored order (ImageNet's goes class by class); None for all.
+        images: train on the first so many in stored order (ImageNet's goes class by class); None for all. The synthetic
+            set has a quarter as many to test.
         download: fetch a CIFAR set that is not there.
 
     Raises:
@@ -53,9 +54,10 @@ def load(  # noqa: PLR0913 (the command line has them all)
                 raise refusal("crop", crop, "is for images that are padded, as ImageNet's are not")
             return ImageFolders(root, device, images=images)
         case "synthetic":
-            return synthetic(device, train=kept(images, 2048), crop=crop)
+            train = kept(images, 2048)
+            return synthetic(device, train=train, test=max(1, train // 4), crop=crop)
         case _:
             raise refusal("name", name, f"must be one of {', '.join(get_args(DataName))}")
-    train, test = cifar.read(layout, root, download=download)
+    learnt, tested = cifar.read(layout, root, download=download)
     normalise = Normalise(cifar.MEAN, cifar.STD, device)
-    return InMemory(name, layout.classes, train.first(images), test, normalise=normalise, device=device, crop=crop)
+    return InMemory(name, layout.classes, learnt.first(images), tested, normalise=normalise, device=device, crop=crop)

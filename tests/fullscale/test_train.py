@@ -17,6 +17,7 @@ import torch
 from fullscale.data import synthetic
 from fullscale.launch import Team
 from fullscale.recipes import Recipe, recipe
+from fullscale.record import Record
 from fullscale.runs import open_run
 from fullscale.train import Stopped, Watcher, train
 from fullscale.training import Epoch, Training
@@ -51,7 +52,7 @@ class Listener(Watcher):
         self.said.append(message)
 
 
-def ran(out: Path, watcher: Watcher | None = None, *, resume: bool = False, **changes: Any) -> dict[str, Any]:
+def ran(out: Path, watcher: Watcher | None = None, *, resume: bool = False, **changes: Any) -> Record | None:
     torch.set_num_threads(1)
     source = synthetic(torch.device("cpu"), train=200, test=40, size=16)
     team = Team(torch.device("cpu"))

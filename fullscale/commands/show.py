@@ -1,0 +1,77 @@
+"""The command `show`: an experiment of the paper from the records that there are, beside the paper."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from fullscale.experiments import text
+from fullscale.experiments.catalogue import chosen
+from fullscale.experiments.experiment import Experiment
+from fullscale.experiments.results import Results, gather
+from fullscale.experiments.scale import SCALES, Scale, ScaleName
+from fullscale.files import folder, replace
+from fullscale.sweep.run import merged
+from fullscale.terminal import Positional, add, complain, say, show, table
+
+BAD_INPUT = 2
+RESULTS = "results"
+
+
+@dataclass(frozen=True)
+class Show:
+    """Show an experiment from the records of its runs: tables and figure in the paper's form, the paper beside.
+
+    Writes NAME-SCALE.md, .svg and .png into the folder results of the sweep. What was not run reads NOT RUN; a record
+    that cannot be used is named, and not averaged in.
+    """
+
+    name: Positional[str]
+    """fig1, table1 (Fig. 3, too), fig4, table2, fig5, table3, fig6, table4, table5, or all"""
+    scale: ScaleName = "smoke"
+    """smoke, reduced or paper, as it was swept"""
+    out: Path = Path("runs")
+    """the folder of the sweep"""
+    root: Path = Path("data")
+    """where the data are, for the images of Fig. 5"""
+
+    def __call__(self) -> int:
+        """Show."""
+        return shown(chosen(self.name), SCALES[self.scale], self.out, self.root)
+
+
+def shown(experiments: tuple[Experiment, ...], scale: Scale, out: Path, root: Path) -> int:
+    """Print and draw experiments, and return the exit code: there may be records that cannot be used."""
+    results = gather(scale, merged(run for each in experiments for run in each.runs(scale)), out)
+    for experiment in experiments:
+        printed(experiment, results)
+        say(f"written: {', '.join(map(str, written(experiment, results, root)))}")
+    for told in results.refused:
+        complain(told)
+    return BAD_INPUT if results.refused else 0
+
+
+def printed(experiment: Experiment, results: Results) -> None:
+    """Print the tables."""
+    above = text.status(experiment, results)
+    for own in experiment.tables(results):
+        made = table(own.title, text.legend(results), ("", *own.columns))
+        for row in text.rows(own, len(results.scale.seeds)):
+            add(made, *row)
+        show(above, made)
+        above = ""
+
+
+def written(experiment: Experiment, results: Results, root: Path) -> list[Path]:
+    """Write the tables as Markdown, and the picture."""
+    from fullscale import pictures  # noqa: PLC0415 - matplotlib takes its time, which --help should not
+    from fullscale.experiments.pictures import drawn, png  # noqa: PLC0415 - likewise
+
+    figure = drawn(experiment.name, results, root)
+    contents = {
+        "md": text.markdown(experiment, results).encode(),
+        "svg": pictures.svg(figure).encode(),
+        "png": png(figure),
+    }
+    stem = folder(results.out / RESULTS) / f"{experiment.name}-{results.scale.name}"
+    for ending, content in contents.items():
+        replace(stem.with_suffix(f".{ending}"), content)
+    return [stem.with_suffix(f".{ending}") for ending in contents]

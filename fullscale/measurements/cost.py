@@ -1,0 +1,11 @@
+"""What the cost of a measurement depends on."""
+
+from typing import NamedTuple
+
+
+class Sizes(NamedTuple):
+    """Images of the training and the test set, and BNs of the net."""
+
+    train: int
+    test: int
+    bns: int

@@ -1,0 +1,1 @@
+"""Many runs: what is there, what is missing, what it costs, and engines that do it."""

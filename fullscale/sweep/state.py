@@ -1,0 +1,120 @@
+"""What stands of a run in the folder of a sweep, and why it is run again or not."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
+
+from fullscale import record
+from fullscale.contracts import refusal
+from fullscale.measurements.kinds import Measurement
+from fullscale.record import Record
+from fullscale.sources import behind, changes
+from fullscale.sweep.run import TRAINED_BY, Run
+from fullscale.train import CHECKPOINTS, LOG, RECORD
+
+Phase: TypeAlias = Literal["done", "to measure", "to finish", "to train"]
+
+
+@dataclass(frozen=True)
+class State:
+    """How far a run has come.
+
+    Attributes:
+        missing: measurements.
+        epochs: that have been trained.
+    """
+
+    phase: Phase
+    missing: tuple[Measurement, ...]
+    epochs: int
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.phase == "done"
+
+
+def state(run: Run, out: Path) -> State:
+    """Look at what stands of a run.
+
+    Raises:
+        ValueError: if there is a record that cannot be read, or is not this run's.
+    """
+    place = out / run.name
+    if not (place / RECORD).exists():
+        log, begun = place / LOG, any((place / CHECKPOINTS).glob("step-*.pt"))
+        epochs = len(log.read_bytes().splitlines()) if begun and log.exists() else 0
+        return State("to finish" if begun else "to train", run.measurements, epochs)
+    there = of_run(run, out)
+    missing = tuple(measurement for measurement in run.measurements if _lack(there, measurement))
+    return State("to measure" if missing else "done", missing, run.recipe.epochs)
+
+
+def why(run: Run, out: Path) -> str:
+    """Say in a line why a run is, or is not, run again.
+
+    Raises:
+        ValueError: as `state`.
+    """
+    found = state(run, out)
+    match found.phase:
+        case "to train":
+            return f"is trained: {_anew(run, out)}"
+        case "to finish":
+            return f"is finished: it was interrupted in epoch {found.epochs + 1} of {run.recipe.epochs}"
+        case "to measure":
+            there = of_run(run, out)
+            return "; ".join(f"{each.kind} is measured: {_lack(there, each)}" for each in found.missing)
+        case "done":
+            return f"is not run again: the record is of recipe {run.recipe.hash} and of the code as it is"
+
+
+def of_run(run: Run, out: Path) -> Record:
+    """Read a finished run's record.
+
+    Raises:
+        ValueError: if it cannot be read, or is not this run's.
+    """
+    path = out / run.name / RECORD
+    there = record.read(path)
+    if there["recipe_hash"] != run.recipe.hash:
+        raise refusal("file", path, f"is the record of another recipe, not {run.recipe.hash}")
+    return there
+
+
+def measured(there: Record, measurement: Measurement, path: Path) -> Any:
+    """Return what a measurement came to, as its dataclass; None where it is missing, or was made otherwise.
+
+    Raises:
+        ValueError: if the record, which stands in `path`, has something else in its place.
+    """
+    if _lack(there, measurement):
+        return None
+    kept = there.get("measured", {})[measurement.kind]
+    return record.typed(kept["numbers"], measurement.numbers, path)
+
+
+def _lack(there: Record, measurement: Measurement) -> str:
+    """Say what stands against using what a record has; nothing if it is all right."""
+    kept = there.get("measured", {}).get(measurement.kind)
+    if kept is None:
+        return "it has not been yet"
+    if kept["settings"] != record.plain(measurement):
+        return f"the record is of {_shown(kept['settings'])}"
+    if changed := changes(kept["code"]["behind"], behind(type(measurement).__module__)):
+        return f"the code has changed in {', '.join(changed)}"
+    return ""
+
+
+def _shown(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} {value}" for name, value in settings.items())
+
+
+def _anew(run: Run, out: Path) -> str:
+    """Say why a run is trained, though there may be one of the same recipe."""
+    now = behind(TRAINED_BY)
+    for other in sorted(out.glob(f"{run.stem}-*/{RECORD}")):
+        changed = changes(record.read(other)["code"]["behind"], now)
+        return f"the code has changed since {other.parent.name}, in {', '.join(changed)}"
+    return "there is no record of it"

@@ -1,0 +1,69 @@
+"""Watching a sweep until every run is done or has failed for good, whoever does it."""
+
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from fullscale.interrupts import noted
+from fullscale.sweep import attempts
+from fullscale.sweep.engine import Engine
+from fullscale.sweep.run import Run
+from fullscale.sweep.state import State, state
+from fullscale.train import Stopped
+
+
+class Onlooker:
+    """Told of what happens; the base class looks away."""
+
+    def look(self, states: Mapping[Run, State]) -> None:
+        """So far have the runs come that are neither done nor given up."""
+
+    def done(self, run: Run) -> None:
+        """A run is done."""
+
+    def failed(self, run: Run, told: str) -> None:
+        """A run is given up."""
+
+
+def watch(runs: Sequence[Run], out: Path, sweep: str, engine: Engine, onlooker: Onlooker) -> dict[Run, str]:
+    """Have runs done, and return those that failed for good, and why.
+
+    Raises:
+        Stopped: after SIGINT or SIGTERM.
+    """
+    failed: dict[Run, str] = {}
+    left = list(runs)
+    with noted() as request:
+        try:
+            while left := _left(left, out, sweep, failed, onlooker):
+                for run, told in engine.tend(left).items():
+                    failed[run] = told
+                    onlooker.failed(run, told)
+                if request.signal:
+                    raise Stopped(f"stopped with {len(left)} runs left; {engine.leaving}", request.signal)
+                time.sleep(engine.pause)
+        finally:
+            engine.leave()
+    return failed
+
+
+def _left(runs: Sequence[Run], out: Path, sweep: str, failed: dict[Run, str], onlooker: Onlooker) -> list[Run]:
+    """Sort out which runs are done or failed, tell of those, and return the others."""
+    states: dict[Run, State] = {}
+    for run in runs:
+        if run in failed:
+            continue
+        attempt = attempts.last(out / run.name, sweep)
+        try:
+            found = state(run, out)
+        except ValueError as error:
+            found, attempt = None, attempts.Attempt(sweep, 0, str(error), final=True)
+        if found is not None and found.done:
+            onlooker.done(run)
+        elif attempt.final:
+            failed[run] = attempt.told
+            onlooker.failed(run, attempt.told)
+        elif found is not None:
+            states[run] = found
+    onlooker.look(states)
+    return list(states)

@@ -1,0 +1,160 @@
+"""A process that goes through the runs of a sweep, and does those that nobody else has at hand.
+
+The folder is the queue: a run is taken by locking its folder, and its record says that it is done. So any number of
+workers, of one sweep or of several, on one machine or on many that share a disk, do each run once.
+"""
+
+import shutil
+import time
+import traceback
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import torch
+
+from fullscale import record
+from fullscale.contracts import told
+from fullscale.data import Crop, DataName, Source, load
+from fullscale.files import Busy, folder, replace, sole_writer, write_json
+from fullscale.interrupts import noted
+from fullscale.launch import Team, team
+from fullscale.measurements.kinds import Measurement
+from fullscale.runs import open_run
+from fullscale.subject import Subject
+from fullscale.sweep import attempts
+from fullscale.sweep.run import Run
+from fullscale.sweep.state import of_run, state
+from fullscale.terminal import complain
+from fullscale.train import CHECKPOINTS, RECORD, Stopped, Watcher, train
+from fullscale.training import Diverged
+
+CLAIM, TRACE = ".claim", "error.log"
+PAUSE = 0.5
+"""seconds between looks at runs that other workers have"""
+
+
+@dataclass(frozen=True)
+class Worker:
+    """Does runs, one after the other.
+
+    Attributes:
+        runs: that may be done.
+        out: the folder of the sweep.
+        root: of the data.
+        sweep: whose attempts are counted.
+        attempts: at a run, at most; one that has diverged is not repeated.
+        device: as `fullscale.launch.team` takes it.
+        threads: on the CPU. Other numbers may change the last bits.
+        save_every: seconds between checkpoints.
+    """
+
+    runs: tuple[Run, ...]
+    out: Path
+    root: Path
+    sweep: str
+    attempts: int = 2
+    device: str | None = None
+    threads: int = 1
+    save_every: float = 60
+
+    def __call__(self) -> None:
+        """Do what is left, and wait for what others have: they may fail to do it.
+
+        Raises:
+            Stopped: after SIGINT or SIGTERM, with a checkpoint written.
+        """
+        torch.set_num_threads(self.threads)
+        with team(self.device) as processes:
+            while left := [run for run in self.runs if not settled(run, self.out, self.sweep)]:
+                taken = [self.tried(run, processes) for run in left]
+                if not any(taken):
+                    time.sleep(PAUSE)
+
+    def tried(self, run: Run, processes: Team) -> bool:
+        """Do a run, unless another worker has it, or what was wrong with it leaves no hope."""
+        place = folder(self.out / run.name)
+        try:
+            with sole_writer(place, CLAIM):
+                if not settled(run, self.out, self.sweep) and attempts.begun(place, self.sweep, self.attempts):
+                    self.attempt(run, processes)
+        except Busy:
+            return False
+        return True
+
+    def attempt(self, run: Run, processes: Team) -> None:
+        """Do a run, and note what goes wrong, which must not stop the others."""
+        place = self.out / run.name
+        try:
+            self.do(run, processes)
+        except (Stopped, KeyboardInterrupt, Busy):
+            attempts.forget(place)
+            raise
+        except Exception as error:
+            hopeless = isinstance(error, Diverged) or attempts.last(place, self.sweep).count >= self.attempts
+            replace(place / TRACE, traceback.format_exc().encode())
+            attempts.failed(place, self.sweep, told(error), final=hopeless)
+            if not hopeless:  # who watches the sweep tells the rest
+                complain(f"{run.name}: {told(error)}; it is tried again after the others")
+        else:
+            attempts.forget(place)
+
+    def do(self, run: Run, processes: Team) -> None:
+        """Train what is left, then take the measurements that are missing; each is in the record once it is taken."""
+        recipe, place = run.recipe, self.out / run.name
+        source = loaded(recipe.data, self.root, processes.device, recipe.crop, recipe.images)
+        if not (place / RECORD).exists():
+            train(recipe, source, processes, place, resume=True, save_every=self.save_every, watcher=Complaining())
+        shutil.rmtree(place / CHECKPOINTS, ignore_errors=True)
+        if missing := state(run, self.out).missing:
+            opened = open_run(place)
+            opened.require_same(source)
+            subject = Subject(opened.net.to(processes.device), recipe, source, processes.world)
+            for measurement in missing:
+                taken = measured(subject, measurement, processes)
+                there = of_run(run, self.out)
+                there["measured"] = there.get("measured", {}) | {measurement.kind: taken}
+                write_json(place / RECORD, there)
+
+
+class Complaining(Watcher):
+    """Says what is wrong, such as a damaged checkpoint."""
+
+    def complain(self, message: str) -> None:
+        """Print one line."""
+        complain(message)
+
+
+@cache
+def loaded(name: DataName, root: Path, device: torch.device, crop: Crop, images: int | None) -> Source:
+    """Open a data set once for all runs of a worker."""
+    return load(name, root, device, crop=crop, images=images)
+
+
+def settled(run: Run, out: Path, sweep: str) -> bool:
+    """Whether a run is done, or has failed for good in this sweep; or has a record that cannot be used."""
+    if attempts.last(out / run.name, sweep).final:
+        return True
+    try:
+        return state(run, out).done
+    except ValueError:
+        return True
+
+
+def measured(subject: Subject, measurement: Measurement, processes: Team) -> record.Measured:
+    """Take one measurement of a trained net.
+
+    Raises:
+        Stopped: if a signal asks for it; the measurement is then lost.
+    """
+    started = time.perf_counter()
+    with noted() as request:
+
+        def heed(images: int) -> None:
+            if request.signal:
+                raise Stopped(f"stopped after {images} images of {measurement.kind}", request.signal)
+
+        numbers = record.plain(measurement.take(subject, heed))
+    stamp = record.stamp(type(measurement).__module__, processes)
+    settings, seconds = record.plain(measurement), time.perf_counter() - started
+    return {**stamp, "settings": settings, "numbers": numbers, "seconds": seconds}
