@@ -142,13 +142,17 @@ def _flip(left: Axes, right: Axes, flip: responses.Flip) -> None:
     left.imshow((image - image.min()) / max(image.max() - image.min(), 1e-9), interpolation="nearest")
     left.set_axis_off()
     left.set_title(f"image {flip.index}")
-    classes = np.arange(len(flip.train_logits))
-    right.bar(classes - 0.2, flip.train_logits.numpy(), 0.4, color=BLUE, label="train mode")
-    right.bar(classes + 0.2, flip.test_logits.numpy(), 0.4, color=ORANGE, label="test mode")
-    here = (flip.label - 0.5, flip.label + 0.5)
-    right.axvspan(*here, color=GREEN, alpha=0.15, linewidth=0, zorder=0, label="its class")
-    right.set_ylabel("logit")
-    right.set_xticks(classes[:: -(-len(classes) // TICKS_AT_MOST)])
+    logits(right, flip.label, flip.train_logits.numpy(), flip.test_logits.numpy())
+
+
+def logits(axes: Axes, label: int, train: np.ndarray, test: np.ndarray) -> None:
+    """Draw the logits of an image of a class, in train and in test mode: (classes,) each."""
+    classes = np.arange(len(train))
+    axes.bar(classes - 0.2, train, 0.4, color=BLUE, label="train mode")
+    axes.bar(classes + 0.2, test, 0.4, color=ORANGE, label="test mode")
+    axes.axvspan(label - 0.5, label + 0.5, color=GREEN, alpha=0.15, linewidth=0, zorder=0, label="its class")
+    axes.set_ylabel("logit")
+    axes.set_xticks(classes[:: -(-len(classes) // TICKS_AT_MOST)])
 
 
 def _axes(title: str, x: str, y: str) -> tuple[Figure, Axes]:

@@ -114,8 +114,7 @@ def train(  # noqa: PLR0913 (what is run, where, and how)
         Stopped: after SIGINT or SIGTERM, with a checkpoint written.
         Diverged: if the loss or a weight is no finite number; the last checkpoint stays.
     """
-    if not 0 <= save_every < math.inf:
-        raise refusal("save_every", save_every, "must be finite and >= 0")
+    require_save_every(save_every)
     training = Training(recipe, source, team)
     with contextlib.ExitStack() as held:
         team.by_first(lambda: _claim(recipe, out, held, resume=resume))
@@ -126,6 +125,16 @@ def train(  # noqa: PLR0913 (what is run, where, and how)
             session.take_up()
         session.work()
         return session.concluded() if team.first else None
+
+
+def require_save_every(seconds: float) -> None:
+    """Refuse what is no time between checkpoints.
+
+    Raises:
+        ValueError: if it is negative or not finite.
+    """
+    if not 0 <= seconds < math.inf:
+        raise refusal("save_every", seconds, "must be finite and >= 0")
 
 
 def _claim(recipe: Recipe, out: Path, held: contextlib.ExitStack, *, resume: bool) -> None:

@@ -2,7 +2,7 @@
 
 import os
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -12,6 +12,7 @@ import torch
 from fullscale.commands.of_sweep import Machine, Narrator, explain, planned
 from fullscale.commands.show import shown
 from fullscale.contracts import whole
+from fullscale.data import load
 from fullscale.experiments.catalogue import chosen
 from fullscale.experiments.scale import SCALES, Scale, ScaleName
 from fullscale.files import folder
@@ -26,6 +27,7 @@ from fullscale.sweep.throughput import Rates, given, rates
 from fullscale.sweep.watch import watch
 from fullscale.sweep.worker import Worker
 from fullscale.terminal import Flag, Positional, complain
+from fullscale.train import require_save_every
 
 FAILED, BAD_INPUT = 1, 2
 JOBS_ON_SLURM = 100
@@ -97,9 +99,11 @@ class Sweep:
     def do(self, runs: tuple[Run, ...]) -> int:
         """Have the runs done that are missing, and return the exit code."""
         whole("retries", self.retries, at_least=0)
+        require_save_every(self.save_every)
         before, sweep = plan(runs, folder(self.out)), uuid.uuid4().hex
         worker = Worker(runs, self.out, self.root, sweep, self.retries + 1, save_every=self.save_every)
         engine = self.engine_for(worker)
+        require_data((entry.run for entry in before.left), self.root)
         with Narrator(before, self.out) as narrator:
             failed = watch(runs, self.out, sweep, engine, narrator)
         if failed:
@@ -154,3 +158,13 @@ class Sweep:
         unknown = [recipe for net, recipe in nets.items() if net not in said]
         here = rates(unknown, Team(device_named(self.device)), self.out, complain)
         return {net: (said | here)[net] for net in nets}
+
+
+def require_data(runs: Iterable[Run], root: Path) -> None:
+    """Open every data set once, since a sweep should not begin what must fail.
+
+    Raises:
+        ValueError: as `fullscale.data.load`.
+    """
+    for own in {(run.recipe.data, run.recipe.crop, run.recipe.images): run.recipe for run in runs}.values():
+        load(own.data, root, "cpu", crop=own.crop, images=own.images)

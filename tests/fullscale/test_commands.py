@@ -41,7 +41,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def source() -> Source:
-    return synthetic(torch.device("cpu"), train=200)
+    return synthetic(torch.device("cpu"), train=200, test=50)
 
 
 @pytest.fixture(scope="module")
@@ -105,7 +105,7 @@ class TestFiles:
         assert made["settings"] == {"weights_sha256": digest, "batches": 2, "seed": 0} | SETTINGS.get(command, {})
         stamped = {"adjust": lambda: made["readings"]["batch"], "ensemble": lambda: made["groups"][0]}
         stamped = stamped.get(command, lambda: made)()
-        assert set(stamped["code"]) == {"version", "commit", "sources"}
+        assert set(stamped["code"]) == {"version", "commit", "sources", "behind"}
         assert stamped["software"]["torch"] == torch.__version__
         assert stamped["hardware"]["threads"] == torch.get_num_threads()
         assert stamped["seconds"] > 0

@@ -45,7 +45,7 @@ def test_two_processes_average_the_gradients_of_their_shares(tmp_path: Path) -> 
         torch.testing.assert_close(tensor, expected[name], rtol=1e-4, atol=1e-5)
     (epoch,) = run.record["epochs"]
     assert epoch["train_loss"] == pytest.approx(loss, rel=1e-5)
-    score = evaluate(run.net, load("synthetic", "", "cpu").test_batches(BATCH))
+    score = evaluate(run.net, load("synthetic", "", "cpu", images=run.recipe.images).test_batches(BATCH))
     assert (epoch["test_error"], epoch["test_loss"]) == (score.error, pytest.approx(score.loss, rel=1e-5))
 
 

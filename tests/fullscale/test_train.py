@@ -253,11 +253,8 @@ def forget(out: Path, *names: str) -> None:
         (lambda out: (out / "record.json").write_text("[]"), "file = .*record.json: must hold one JSON object"),
         (lambda out: (out / "record.json").write_text('{"schema": 2}'), "schema = 2: .*record.json is of another"),
         (lambda out: (out / "record.json").write_text('{"schema": 1}'), "file = .*record.json: is no record of a run"),
-        (
-            lambda out: forget(out, "hardware", "processes"),
-            "file = .*: is no record of a run: it lacks hardware.processes",
-        ),
-        (lambda out: forget(out, "data", "checksum"), ".*: is no record of a run: it lacks data.checksum"),
+        (lambda out: forget(out, "hardware", "processes"), "file = .*: is no record of a run: .* field `processes`"),
+        (lambda out: forget(out, "data", "checksum"), "file = .*: is no record of a run: .* field `checksum`"),
         (lambda out: forget(out, "recipe", "lr"), "recipe = lr: missing, or not a field of a recipe"),
         (lambda out: (out / "record.json").write_text("{}"), "schema = None: .*record.json is of another"),
     ],

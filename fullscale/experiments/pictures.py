@@ -1,0 +1,303 @@
+"""The experiments' figures in the paper's form: the same axes, panels and legends in the same order."""
+
+import io
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from fullscale.data import load
+from fullscale.experiments import figure1, figure4, figure5, figure6, table1
+from fullscale.experiments.catalogue import EXPERIMENTS
+from fullscale.experiments.results import Results, Spread
+from fullscale.experiments.scale import CIFAR_NETS, NetName
+from fullscale.experiments.table import Cell, Table
+from fullscale.experiments.text import NOT_RUN
+from fullscale.measurements.responses import Example
+from fullscale.pictures import BLUE, GREEN, GREY, ORANGE, logits, styled
+from fullscale.recipes import read
+from fullscale.record import Record
+from fullscale.sweep.run import Run
+
+PURPLE, SKY, YELLOW = "#CC79A7", "#56B4E9", "#E69F00"  # Okabe and Ito's
+OF_NET: dict[NetName, str] = {"PreResNet": BLUE, "ResNeXt": ORANGE, "WRN": GREEN, "DenseNet": PURPLE}
+OF_DROP = {0.0: BLUE, 0.1: GREEN, 0.3: YELLOW, 0.5: ORANGE, 0.7: PURPLE}
+"""0.0 is blue and 0.1 green in the paper, whose text says so"""
+OF_COLUMN = (BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW)
+PAGE = 7.0
+"""inches, both columns of a journal"""
+LIMITS = {"a": (1.0, 3.0), "b": (1.0, 1.2)}
+"""of Fig. 4's shift ratios"""
+
+
+class Curve(NamedTuple):
+    """Over layers, the mean over seeds and the deviation.
+
+    Attributes:
+        x: (layers,)
+        mean: (layers,)
+        std: (layers,) from the UNBIASED variance; 0 of one seed.
+    """
+
+    x: np.ndarray
+    mean: np.ndarray
+    std: np.ndarray
+
+
+def drawn(name: str, results: Results, root: Path) -> Figure:
+    """Draw an experiment by its name; Fig. 5 takes its images from the data under `root`, if they are there."""
+    return _fig5(results, root) if name == "fig5" else DRAWN.get(name, _beside(name))(results)
+
+
+@styled
+def png(figure: Figure) -> bytes:
+    """Write a picture as PNG, 200 dots an inch; the same picture, the same bytes."""
+    drawing = io.BytesIO()
+    figure.savefig(drawing, format="png", dpi=200, metadata={"Software": None})
+    return drawing.getvalue()
+
+
+def _figure(results: Results, title: str, height: float) -> Figure:
+    figure = Figure((PAGE, height), layout="constrained")
+    figure.suptitle("\n".join(filter(None, [title, results.scale.told])), wrap=True)
+    return figure
+
+
+def _not_run(axes: Axes) -> None:
+    """Say of a panel that has no number of ours that it was not run."""
+    axes.text(0.5, 0.5, NOT_RUN, transform=axes.transAxes, ha="center", va="center", color=GREY)
+
+
+def _over_layers(results: Results, runs: Iterable[Run], x: str, y: str) -> Curve | None:
+    """Average a column of measured rows over seeds; None where there is none."""
+    own = tuple(runs)
+    found = [numbers.rows for numbers in results.numbers(own, own[0].measurements[0])]
+    if not found:
+        return None
+    values = np.array([[getattr(row, y) for row in rows] for rows in found])
+    spread = values.std(0, ddof=1) if len(found) > 1 else np.zeros(values.shape[1])
+    return Curve(np.array([getattr(row, x) for row in found[0]]), values.mean(0), spread)
+
+
+def _plot(axes: Axes, curve: Curve, style: str, color: str, label: str) -> None:
+    axes.plot(curve.x, curve.mean, style, color=color, label=label)
+    if style != "o":
+        low, high = curve.mean - curve.std, curve.mean + curve.std
+        axes.fill_between(curve.x, low, high, color=color, alpha=0.2, linewidth=0)
+
+
+def _legend(figure: Figure, axes: Sequence[Axes]) -> None:
+    """Put one legend below all panels, of whatever any of them has, in order of appearance."""
+    entries: dict[str, Any] = {}
+    for each in axes:
+        for handle, label in zip(*each.get_legend_handles_labels(), strict=True):
+            entries.setdefault(label, handle)
+    if entries:
+        figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=min(len(entries), 5))
+
+
+@styled
+def _fig1(results: Results) -> Figure:
+    title = f"Fig. 1, lower part: DenseNet, {results.scale.called('C100')}"
+    figure = _figure(results, title, 3.2)
+    axes = figure.subplots()
+    axes.set(xlabel="BN, in order of execution", ylabel="shift ratio", ylim=(1, None))
+    for drop, color in ((0.0, BLUE), (0.5, ORANGE)):
+        curve = _over_layers(results, figure1.cell(results.scale, drop), "index", "shift_ratio")
+        accuracy = figure1.accuracy(results, drop)
+        if curve is not None and accuracy is not None:
+            named = f"Dropout-(a) {drop}" if drop else "no Dropout"
+            _plot(axes, curve, "o-", color, f"{named}: accuracy {_told(accuracy)}%")
+    if not axes.lines:
+        _not_run(axes)
+    _legend(figure, [axes])
+    return figure
+
+
+def _told(spread: Spread) -> str:
+    return f"{spread.mean:.2f}" if spread.std is None else f"{spread.mean:.2f} ± {spread.std:.2f}"
+
+
+@styled
+def _fig3(results: Results) -> Figure:
+    sets = results.scale.there(*table1.SETS)
+    figure = _figure(results, "Fig. 3: angles of the filters, nets without Dropout", 0.9 + 2.4 * len(sets))
+    grid = figure.subplots(len(sets), 2, squeeze=False)
+    for data, (left, right) in zip(sets, grid, strict=True):
+        left.set(xlabel="convolution", ylabel="mean of cos²θ", ylim=(0, 1), title=results.scale.called(data))
+        right.set(xlabel="d, weights of a filter", ylabel="mean of d cos²θ", title=results.scale.called(data))
+        for net in CIFAR_NETS:
+            runs = table1.cell(results.scale, net, data)
+            for axes, x, y, style in ((left, "index", "cos2", "o-"), (right, "d", "d_cos2", "o")):
+                curve = _over_layers(results, runs, x, y)
+                if curve is not None:
+                    _plot(axes, curve, style, OF_NET[net], net)
+        right.set(xlim=(0, None), ylim=(0, None))
+        for axes in (left, right):
+            if not axes.lines:
+                _not_run(axes)
+    _legend(figure, list(grid.flat))
+    return figure
+
+
+@styled
+def _fig4(results: Results) -> Figure:
+    columns, drops = figure4.columns(results.scale), results.scale.drops
+    figure = _figure(results, "Fig. 4: shift ratio of each BN, and test errors", 8.5)
+    grid = figure.subplots(len(CIFAR_NETS) + 1, len(columns), squeeze=False)
+    for column, panels in zip(columns, grid.T, strict=True):
+        panels[0].set_title(column.title(results.scale))
+        for net, axes in zip(CIFAR_NETS, panels[:-1], strict=True):
+            axes.set(xlabel=f"BN index on {net}", ylabel="shift ratio")
+            for drop in drops:
+                curve = _over_layers(results, column.cell(results.scale, net, drop), "index", "shift_ratio")
+                if curve is not None:
+                    _plot(axes, curve, "o-", OF_DROP[drop], f"Dropout {drop}")
+            low, high = LIMITS[column.placement]
+            axes.set_ylim(low, max(high, axes.dataLim.y1 if axes.lines else high))
+            if not axes.lines:
+                _not_run(axes)
+        _error_bars(panels[-1], results, column)
+    _legend(figure, list(grid[:-1].flat))
+    return figure
+
+
+def _error_bars(axes: Axes, results: Results, column: figure4.Column) -> None:
+    drops = results.scale.drops
+    width, places = 0.8 / len(drops), np.arange(len(CIFAR_NETS))
+    for number, drop in enumerate(drops):
+        found = [results.test_error(column.cell(results.scale, net, drop)) for net in CIFAR_NETS]
+        there = [(place, each) for place, each in zip(places, found, strict=True) if each is not None]
+        x = [place + (number - (len(drops) - 1) / 2) * width for place, _ in there]
+        axes.bar(
+            x,
+            [each.mean for _, each in there],
+            width,
+            yerr=[each.std or 0 for _, each in there],
+            color=OF_DROP[drop],
+            error_kw={"linewidth": 0.6},
+        )
+    axes.set_xticks(places, CIFAR_NETS, fontsize=6)
+    axes.set_ylabel("error rate (%)")
+    if not axes.patches:
+        _not_run(axes)
+
+
+@styled
+def _fig5(results: Results, root: Path) -> Figure:
+    title = f"Fig. 5: DenseNet, Dropout-(a) 0.5, {results.scale.called('C10')}: right in train, wrong in test mode"
+    there = zip(results.of(figure5.runs(results.scale)), _numbers(results), strict=True)
+    record, examples = next(((own, found.examples) for own, found in there), (None, ()))
+    figure = _figure(results, title, 0.9 + 1.2 * max(len(examples), 1))
+    if record is None or not examples:
+        told = NOT_RUN if record is None else "No image is right in train mode and wrong in test mode."
+        figure.text(0.5, 0.5, told, ha="center")
+        return figure
+    grid = figure.subplots(len(examples), 2, squeeze=False, width_ratios=(1, 4))
+    for (left, right), example in zip(grid, examples, strict=True):
+        _image(left, example, record, root)
+        logits(right, example.label, np.array(example.train_logits), np.array(example.test_logits))
+    grid[0, 1].legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
+    grid[-1, 1].set_xlabel("class")
+    figure.align_ylabels()
+    return figure
+
+
+def _numbers(results: Results) -> list[Any]:
+    return results.numbers(figure5.runs(results.scale), figure5.RESPONSES)
+
+
+def _image(axes: Axes, example: Example, record: Record, root: Path) -> None:
+    recipe = read(record["recipe"])
+    axes.set_axis_off()
+    axes.set_title(f"image {example.index}")
+    try:
+        source = load(recipe.data, root, "cpu", crop=recipe.crop, images=recipe.images)
+    except ValueError:
+        axes.text(0.5, 0.5, "no data at hand", ha="center", va="center", color=GREY, transform=axes.transAxes)
+        return
+    images, _ = next(iter(source.plain_batches(1, torch.tensor([example.index]))))
+    pixels = images[0].permute(1, 2, 0).numpy()
+    axes.imshow((pixels - pixels.min()) / max(np.ptp(pixels), 1e-9), interpolation="nearest")
+
+
+@styled
+def _fig6(results: Results) -> Figure:
+    called, samples = results.scale.called("C100"), results.scale.ensemble.samples
+    figure = _figure(results, f"Fig. 6: PreResNet, {called}", 3.4)
+    axes = figure.subplots()
+    axes.set(xlabel=f"number of samples used for Monte-Carlo averaging (k) on {called}", ylabel="test error (%)")
+    found = [figure6.error(results, k) for k in range(1, samples + 1)]
+    errors = [each for each in found if each is not None]
+    if errors:
+        mean, std = np.array([each.mean for each in errors]), np.array([each.std or 0 for each in errors])
+        curve = Curve(np.arange(1, len(errors) + 1), mean, std)
+        _plot(axes, curve, "o-", BLUE, "Monte-Carlo model averaging on Dropout-(b) 0.5")
+    lines = {
+        "approximate averaging by weight scaling on Dropout-(b) 0.5": (figure6.weight_scaling(results), ORANGE),
+        "Dropout-(b) 0.0 (without Dropout)": (results.test_error(figure6.baseline(results.scale)), GREEN),
+    }
+    for label, (spread, color) in lines.items():
+        if spread is not None:
+            axes.axhline(spread.mean, color=color, linestyle="--", label=label)
+    if not axes.lines:
+        _not_run(axes)
+    figure.legend(loc="outside lower center")
+    return figure
+
+
+def _beside(name: str) -> Callable[[Results], Figure]:
+    """Draw a table: ours with their spread on the left, what the paper prints on the right, in the same order."""
+
+    @styled
+    def draw(results: Results) -> Figure:
+        tables = [own for own in EXPERIMENTS[name].tables(results) if _printed(own)]
+        figure = _figure(results, tables[0].title.partition(",")[0], 1.2 + 2.1 * len(tables))
+        grid = figure.subplots(len(tables), 2, squeeze=False, sharey="row")
+        for own, (left, right) in zip(tables, grid, strict=True):
+            _dots(left, own, lambda cell: cell.ours)
+            _dots(right, own, lambda cell: _as_spread(cell.paper), hollow=True)
+            left.set_title(f"ours: {own.title.partition(', ')[2]}", wrap=True)
+            right.set_title("the paper's, as printed")
+            if not left.collections and not left.containers:
+                _not_run(left)
+            left.legend(ncols=3, loc="upper left", bbox_to_anchor=(0, -0.12), fontsize=6)
+        return figure
+
+    return draw
+
+
+def _printed(table: Table) -> bool:
+    return any(cell.paper for row in table.rows.values() for cell in row)
+
+
+def _as_spread(paper: str | None) -> Spread | None:
+    return None if paper is None else Spread(float(paper.split()[0]), None, 1)
+
+
+def _dots(axes: Axes, table: Table, read: Callable[[Cell], Spread | None], *, hollow: bool = False) -> None:
+    """Draw a row's numbers at its height, a little below one another, in a colour a column."""
+    columns = len(table.columns)
+    for number, column in enumerate(table.columns):
+        found = [(height, read(row[number])) for height, row in enumerate(table.rows.values())]
+        there = [(height, spread) for height, spread in found if spread is not None]
+        color = OF_COLUMN[number % len(OF_COLUMN)]
+        axes.errorbar(
+            [spread.mean for _, spread in there],
+            [height + 0.6 * (number / max(columns - 1, 1) - 0.5) for height, _ in there],
+            xerr=None if hollow else [spread.std or 0 for _, spread in there],
+            fmt="o",
+            color=color,
+            mfc="none" if hollow else color,
+            markersize=4,
+            label=column,
+        )
+    axes.set_yticks(range(len(table.rows)), list(table.rows))
+    axes.set_ylim(len(table.rows) - 0.5, -0.5)
+
+
+DRAWN: dict[str, Callable[[Results], Figure]] = {"fig1": _fig1, "table1": _fig3, "fig4": _fig4, "fig6": _fig6}

@@ -1,0 +1,147 @@
+"""The command: its plan follows from the throughput, it explains itself, and ends with the paper beside our numbers."""
+
+import json
+import re
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from fullscale.__main__ import main
+from fullscale.experiments import table5
+from fullscale.experiments.catalogue import EXPERIMENTS
+from fullscale.experiments.scale import PAPER, SCALES, SMOKE
+from fullscale.sweep.run import merged
+
+RATES = {"preresnet-110": 4000, "resnext-29": 1000, "wrn-28-10": 2000, "densenet-bc-100-12": 5000}
+
+
+def ran(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    code = main(["sweep", *arguments])
+    shown = capsys.readouterr()
+    return code, shown.out, shown.err
+
+
+def hours(clock: str) -> float:
+    parts = [int(part) for part in clock.split(":")]
+    return parts[0] + parts[1] / 60 + parts[2] / 3600
+
+
+def test_the_plan_of_table_2_names_every_run_and_its_cost_follows_from_the_throughput(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [f"{net}={rate}" for net, rate in RATES.items()]
+    flags = ["table2", "--scale", "paper", "--plan", "--out", str(tmp_path), "--throughput", *given]
+    code, out, err = ran(capsys, *flags, "--device", "cpu")
+    assert (code, err) == (0, "")
+    runs = merged(EXPERIMENTS["table2"].runs(PAPER))
+    rows = {
+        cells[0]: cells for cells in (re.findall(r"[^│\s](?:[^│]*[^│\s])?", line) for line in out.splitlines()) if cells
+    }
+    assert {run.name for run in runs} <= rows.keys()
+    # WRN: 200 epochs of 50,000, a test of 10,000 after each; then both sides of the measurement, 50,000 each.
+    wrn = (200 * 50_000 / 2000 + (200 * 10_000 + 2 * 50_000) / 6000) / 3600
+    names = [run.name for run in runs if run.recipe.net == "wrn-28-10"]
+    assert len(names) == 25
+    for name in names:
+        assert rows[name][1:3] == ["to train", "0 of 200"]
+        assert hours(rows[name][3]) == pytest.approx(wrn, abs=1 / 3600)
+    total = sum(hours(rows[run.name][3]) for run in runs)
+    (told,) = re.findall(r"0 of 100 runs are done; left: ([\d.,]+) GPU-hours", out)
+    assert float(told) == pytest.approx(total, abs=0.02)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_plan_measures_the_throughput_where_none_is_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = ran(capsys, "table5", "--plan", "--out", str(tmp_path), "--device", "cpu")
+    nets = ["preresnet-8", "resnext-11-2x4-16"]
+    assert err.splitlines() == [f"fullscale: measuring the throughput of {net}" for net in nets]
+    assert code == 0
+    assert re.search(
+        r"0 of 8 runs are done; left: [\d.]+ CPU-hours of \d+ threads, .* preresnet-8 [\d,]+, resnext", out
+    )
+    again = ran(capsys, "table5", "--plan", "--out", str(tmp_path), "--device", "cpu")
+    assert again == (0, out, "")  # what was measured is kept
+
+
+def test_why_says_so_for_every_run_that_is_meant(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = ran(capsys, "table5", "--why", "preresnet-8-last", "--out", str(tmp_path))
+    meant = [run.name for run in merged(table5.runs(SMOKE)) if run.name.startswith("preresnet-8-last")]
+    assert out.splitlines() == [f"{name} is trained: there is no record of it" for name in meant]
+    assert (code, len(meant)) == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["table9"], "name = table9: must be one of fig1, table1, "),
+        (["table2", "--scale", "large"], "invalid choice"),
+        (["table5", "--why", "wrn-99"], "why = wrn-99: must be a part of the name of a run, such as preresnet-8-none"),
+        (["table5", "--jobs", "0"], "jobs = 0: must be a whole number >= 1"),
+        (["table5", "--jobs", "1000000"], "jobs = 1000000: must be <= "),
+        (["table5", "--threads", "0"], "threads = 0: must be a whole number >= 1"),
+        (["table5", "--retries", "-1"], "retries = -1: must be a whole number >= 0"),
+        (["table5", "--save-every", "-1"], "save_every = -1.0: must be finite and >= 0"),
+        (["table5", "--device", "gpu"], "device = gpu: "),
+        (["table5", "--plan", "--throughput", "fast"], "throughput = fast: must be NET=RATE"),
+        (
+            ["table5", "--engine", "slurm"],
+            "engine = slurm: needs Slurm's commands, and sbatch, squeue, scontrol cannot",
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_bad_input_is_told_in_one_line_before_anything_is_done(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    told: str,
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    code, out, err = ran(capsys, *arguments, "--out", str(tmp_path / "runs"))
+    assert (code, out) == (2, "")
+    (line,) = err.splitlines()
+    assert told in line
+    assert not list(tmp_path.glob("runs/*"))
+
+
+def test_a_sweep_with_failures_does_the_rest_reports_and_exits_with_1(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    nets = {**SMOKE.nets, "ResNet-200": "wrn-10-1", "ResNeXt-101": "wrn-10-1"}
+    few = replace(SMOKE, nets=nets, sets={"C10": "cifar10"}, seeds=(0,))
+    monkeypatch.setitem(SCALES, "smoke", few)  # there is no CIFAR-10 where it is told to look
+    code, out, err = ran(capsys, "table5", "--out", str(tmp_path / "runs"), "--root", str(tmp_path), "--device", "cpu")
+    assert code == 1
+    runs = merged(table5.runs(few))
+    for run in runs:
+        assert f"fullscale: {run.name} has failed: " in err
+    assert f"{len(runs)} of {len(runs)} runs have failed; the same command tries them again" in err
+    assert "table5 at scale smoke: 0 of 2 runs" in out
+    assert "NOT RUN [21.70]" in out
+    assert json.loads((tmp_path / "runs" / runs[0].name / "attempt.json").read_text())["count"] == 2
+
+
+def test_all_nine_experiments_from_nothing_to_their_tables_and_figures(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = ran(capsys, "all", "--out", str(tmp_path), "--device", "cpu", "--threads", "1", "--jobs", "2")
+    assert code == 0, err
+    everything = merged(run for experiment in EXPERIMENTS.values() for run in experiment.runs(SMOKE))
+    assert len(err.splitlines()) == len(everything) == 68
+    assert "NOT RUN" not in out
+    for name, experiment in EXPERIMENTS.items():
+        count = len(merged(experiment.runs(SMOKE)))
+        assert f"{name} at scale smoke: {count} of {count} runs; SMOKE: " in out
+        stem = tmp_path / "results" / f"{name}-smoke"
+        assert "NOT RUN" not in stem.with_suffix(".md").read_text()
+        assert "NOT RUN" not in stem.with_suffix(".svg").read_text()
+        assert stem.with_suffix(".svg").read_text().startswith("<?xml")
+        assert stem.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/record.json")}
+    assert len(before) == len(everything)
+    assert main(["show", "table3", "--out", str(tmp_path)]) == 0
+    assert capsys.readouterr().out in out
+    assert ran(capsys, "table2", "--out", str(tmp_path), "--device", "cpu")[::2] == (0, "")  # nothing is done again
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.glob("*/record.json")} == before
