@@ -79,7 +79,7 @@ def angles(measured: Angles, title: str) -> Figure:
     figure = _figure(title, 2 * WIDTH, HEIGHT)
     left, right = figure.subplots(1, 2)
     left.plot([row.index for row in measured.rows], [row.cos2 for row in measured.rows], "o-", color=BLUE)
-    _count(left)
+    count(left)
     left.set(xlabel="convolution", ylabel="mean of cos²θ", ylim=(0, None))
     right.plot([row.d for row in measured.rows], [row.d_cos2 for row in measured.rows], "o", color=BLUE)
     right.set(xlabel="d, weights of a filter", ylabel="mean of d cos²θ", ylim=(0, None), xlim=(0, None))
@@ -159,7 +159,7 @@ def _axes(title: str, x: str, y: str) -> tuple[Figure, Axes]:
     figure = _figure(title, WIDTH, HEIGHT)
     axes = figure.subplots()
     axes.set(xlabel=x, ylabel=y)
-    _count(axes)
+    count(axes)
     return figure, axes
 
 
@@ -169,6 +169,6 @@ def _figure(title: str, width: float, height: float) -> Figure:
     return figure
 
 
-def _count(axes: Axes) -> None:
+def count(axes: Axes) -> None:
     """Let x, which counts, have whole ticks."""
     axes.xaxis.set_major_locator(MaxNLocator(steps=(1, 2, 5, 10), integer=True))

@@ -18,7 +18,7 @@ from fullscale.experiments.scale import CIFAR_NETS, NetName
 from fullscale.experiments.table import Cell, Table
 from fullscale.experiments.text import NOT_RUN
 from fullscale.measurements.responses import Example
-from fullscale.pictures import BLUE, GREEN, GREY, ORANGE, logits, styled
+from fullscale.pictures import BLUE, GREEN, GREY, ORANGE, count, logits, styled
 from fullscale.recipes import read
 from fullscale.record import Record
 from fullscale.sweep.run import Run
@@ -105,14 +105,16 @@ def _fig1(results: Results) -> Figure:
     title = f"Fig. 1, lower part: DenseNet, {results.scale.called('C100')}"
     figure = _figure(results, title, 3.2)
     axes = figure.subplots()
-    axes.set(xlabel="BN, in order of execution", ylabel="shift ratio", ylim=(1, None))
+    axes.set(xlabel="BN, in order of execution", ylabel="shift ratio")
     for drop, color in ((0.0, BLUE), (0.5, ORANGE)):
         curve = _over_layers(results, figure1.cell(results.scale, drop), "index", "shift_ratio")
         accuracy = figure1.accuracy(results, drop)
         if curve is not None and accuracy is not None:
             named = f"Dropout-(a) {drop}" if drop else "no Dropout"
             _plot(axes, curve, "o-", color, f"{named}: accuracy {_told(accuracy)}%")
-    if not axes.lines:
+    if axes.lines:
+        axes.set_ylim(bottom=1)
+    else:
         _not_run(axes)
     _legend(figure, [axes])
     return figure
@@ -233,6 +235,7 @@ def _fig6(results: Results) -> Figure:
     axes.set(xlabel=f"number of samples used for Monte-Carlo averaging (k) on {called}", ylabel="test error (%)")
     found = [figure6.error(results, k) for k in range(1, samples + 1)]
     errors = [each for each in found if each is not None]
+    count(axes)
     if errors:
         mean, std = np.array([each.mean for each in errors]), np.array([each.std or 0 for each in errors])
         curve = Curve(np.arange(1, len(errors) + 1), mean, std)
@@ -256,12 +259,13 @@ def _beside(name: str) -> Callable[[Results], Figure]:
     @styled
     def draw(results: Results) -> Figure:
         tables = [own for own in EXPERIMENTS[name].tables(results) if _printed(own)]
-        figure = _figure(results, tables[0].title.partition(",")[0], 1.2 + 2.1 * len(tables))
+        first, what = tables[0].title.split(": ", 1)
+        figure = _figure(results, f"{first.partition(',')[0]}: {what}", 1.2 + 2.1 * len(tables))
         grid = figure.subplots(len(tables), 2, squeeze=False, sharey="row")
         for own, (left, right) in zip(tables, grid, strict=True):
             _dots(left, own, lambda cell: cell.ours)
             _dots(right, own, lambda cell: _as_spread(cell.paper), hollow=True)
-            left.set_title(f"ours: {own.title.partition(', ')[2]}", wrap=True)
+            left.set_title(f"ours, {own.title.split(': ')[0].partition(', ')[2]}")
             right.set_title("the paper's, as printed")
             if not left.collections and not left.containers:
                 _not_run(left)

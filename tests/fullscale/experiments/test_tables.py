@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from fullscale import recipes, record
+from fullscale import recipes
 from fullscale.commands.show import Show
 from fullscale.experiments import printed as printing
 from fullscale.experiments import table2, table3, table4, text
@@ -20,43 +20,11 @@ from fullscale.experiments.table import Cell
 from fullscale.measurements.kinds import Measurement
 from fullscale.measurements.shift import Shift
 from fullscale.recipes import SCHEDULES
-from fullscale.sources import behind
-from fullscale.sweep.run import TRAINED_BY, Run, merged
+from fullscale.sweep.run import merged
 
 REPORTED = Path(__file__).parents[3] / "paper_checks" / "reported.py"
-HARDWARE = {"gpu": None, "processor": "made by hand", "cores": 1, "threads": 1, "processes": 1}
+Written = Callable[..., Path]
 Numbers = Callable[[Measurement], dict[str, Any]]
-
-
-def stamped(module: str) -> dict[str, Any]:
-    code = {"version": None, "commit": None, "sources": "", "behind": dict(behind(module))}
-    return {"code": code, "software": {}, "hardware": HARDWARE}
-
-
-def written(out: Path, run: Run, error: float, numbers: Numbers = lambda _: {}) -> Path:
-    """Write the record of a run by hand."""
-    final = {"test_error": error, "test_loss": None, "train_error": 0.0}
-    epoch = final | {"epoch": 1, "lr": 0.1, "train_loss": 1.0, "images_per_second": 1.0, "seconds": 1.0}
-    made = {
-        "schema": record.SCHEMA,
-        "recipe": record.plain(run.recipe),
-        "recipe_hash": run.recipe.hash,
-        "data": {"name": "synthetic", "checksum": "", "classes": 10, "train": 64, "test": 16},
-        **stamped(TRAINED_BY),
-        "weights_sha256": "",
-        "seconds": 1.0,
-        "final": final,
-        "epochs": [epoch],
-        "measured": {
-            each.kind: stamped(type(each).__module__)
-            | {"settings": record.plain(each), "numbers": numbers(each), "seconds": 1.0}
-            for each in run.measurements
-        },
-    }
-    path = out / run.name / "record.json"
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps(made))
-    return path
 
 
 def shift_of(ratio: float, floor: float = 1.0) -> Numbers:
@@ -67,11 +35,13 @@ def gathered(scale: Scale, name: str, out: Path) -> Results:
     return gather(scale, merged(EXPERIMENTS[name].runs(scale)), out)
 
 
-def test_a_number_is_the_mean_over_seeds_and_its_spread_their_unbiased_deviation(tmp_path: Path) -> None:
+def test_a_number_is_the_mean_over_seeds_and_its_spread_their_unbiased_deviation(
+    tmp_path: Path, written: Written
+) -> None:
     for ratio, run in zip((1.1, 1.3), table2.cell(SMOKE, "WRN", 0.5), strict=True):
-        written(tmp_path, run, 10.0, shift_of(ratio))
+        written(run, 10.0, shift_of(ratio))
     for run in table2.cell(SMOKE, "WRN", 0.0):
-        written(tmp_path, run, 10.0, shift_of(1.02, 1.01))
+        written(run, 10.0, shift_of(1.02, 1.01))
     (table,) = table2.tables(gathered(SMOKE, "table2", tmp_path))
     row = dict(zip(table.columns, table.rows["WRN"], strict=True))
     assert row["drop 0.5"].paper == "1.013873"
@@ -156,16 +126,16 @@ def test_no_spread_without_values() -> None:
     assert spread([2.0]) == Spread(2.0, None, 1)
 
 
-def test_the_best_beta_is_that_of_the_lowest_mean_and_is_named(tmp_path: Path) -> None:
+def test_the_best_beta_is_that_of_the_lowest_mean_and_is_named(tmp_path: Path, written: Written) -> None:
     for beta, error in ((0.2, 12.0), (0.3, 11.0), (0.5, 13.0)):
         for run in table4.cell(SMOKE, "ResNeXt", "C10", beta):
-            written(tmp_path, run, error)
+            written(run, error)
     (table,) = table4.tables(gathered(SMOKE, "table4", tmp_path))
     *_, best = table.rows["ResNeXt"]
     assert best == Cell(Spread(11.0, 0.0, 2), "3.75 (0.3)", "(0.3)")
 
 
-def test_table_3_shows_each_reading_and_takes_batch_for_its_own(tmp_path: Path) -> None:
+def test_table_3_shows_each_reading_and_takes_batch_for_its_own(tmp_path: Path, written: Written) -> None:
     def numbers(_: Measurement) -> dict[str, Any]:
         errors = {"batch": 6.0, "layerwise": 6.5, "at-once": 60.0}
         return {
@@ -174,7 +144,7 @@ def test_table_3_shows_each_reading_and_takes_batch_for_its_own(tmp_path: Path) 
         }
 
     for run in table3.cell(SMOKE, "WRN", "C10", "a"):
-        written(tmp_path, run, 8.1, numbers)
+        written(run, 8.1, numbers)
     block, readings = table3.tables(gathered(SMOKE, "table3", tmp_path))
     assert [cell.ours and cell.ours.mean for cell in block.rows["WRN"]] == [8.0, 6.0, None, None, None]
     shown = dict(zip(readings.columns, readings.rows["WRN"], strict=True))
@@ -215,9 +185,9 @@ def put(*names: Any) -> Callable[[Any], None]:
     ids=["schema", "missing", "nan", "word", "numbers", "recipe"],
 )
 def test_a_record_that_cannot_be_used_is_told_in_a_line_and_not_averaged_in(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], change: Callable[[Any], None], told: str
+    tmp_path: Path, written: Written, capsys: pytest.CaptureFixture[str], change: Callable[[Any], None], told: str
 ) -> None:
-    bad, good = (written(tmp_path, run, 10.0, shift_of(1.5)) for run in table2.cell(SMOKE, "WRN", 0.5))
+    bad, good = (written(run, 10.0, shift_of(1.5)) for run in table2.cell(SMOKE, "WRN", 0.5))
     spoilt = json.loads(bad.read_text())
     change(spoilt)
     bad.write_text(json.dumps(spoilt))
