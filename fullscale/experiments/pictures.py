@@ -28,6 +28,8 @@ OF_NET: dict[NetName, str] = {"PreResNet": BLUE, "ResNeXt": ORANGE, "WRN": GREEN
 OF_DROP = {0.0: BLUE, 0.1: GREEN, 0.3: YELLOW, 0.5: ORANGE, 0.7: PURPLE}
 """0.0 is blue and 0.1 green in the paper, whose text says so"""
 OF_COLUMN = (BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW)
+MANY = 40
+"""layers, whose marks would hide one another"""
 PAGE = 7.0
 """inches, both columns of a journal"""
 LIMITS = {"a": (1.0, 3.0), "b": (1.0, 1.2)}
@@ -84,20 +86,21 @@ def _over_layers(results: Results, runs: Iterable[Run], x: str, y: str) -> Curve
 
 
 def _plot(axes: Axes, curve: Curve, style: str, color: str, label: str) -> None:
-    axes.plot(curve.x, curve.mean, style, color=color, label=label)
+    many = len(curve.x) > MANY
+    axes.plot(curve.x, curve.mean, style, color=color, label=label, ms=1 if many else 2.5, lw=0.5 if many else 1)
     if style != "o":
         low, high = curve.mean - curve.std, curve.mean + curve.std
         axes.fill_between(curve.x, low, high, color=color, alpha=0.2, linewidth=0)
 
 
-def _legend(figure: Figure, axes: Sequence[Axes]) -> None:
+def _legend(figure: Figure, axes: Sequence[Axes], columns: int = 5) -> None:
     """Put one legend below all panels, of whatever any of them has, in order of appearance."""
     entries: dict[str, Any] = {}
     for each in axes:
         for handle, label in zip(*each.get_legend_handles_labels(), strict=True):
             entries.setdefault(label, handle)
     if entries:
-        figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=min(len(entries), 5))
+        figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=min(len(entries), columns))
 
 
 @styled
@@ -183,7 +186,7 @@ def _error_bars(axes: Axes, results: Results, column: figure4.Column) -> None:
             color=OF_DROP[drop],
             error_kw={"linewidth": 0.6},
         )
-    axes.set_xticks(places, CIFAR_NETS, fontsize=6)
+    axes.set_xticks(places, CIFAR_NETS, fontsize=6, rotation=30, ha="right", rotation_mode="anchor")
     axes.set_ylabel("error rate (%)")
     if not axes.patches:
         _not_run(axes)
@@ -249,7 +252,7 @@ def _fig6(results: Results) -> Figure:
             axes.axhline(spread.mean, color=color, linestyle="--", label=label)
     if not axes.lines:
         _not_run(axes)
-    figure.legend(loc="outside lower center")
+    _legend(figure, [axes], columns=1)
     return figure
 
 
@@ -267,7 +270,7 @@ def _beside(name: str) -> Callable[[Results], Figure]:
             _dots(right, own, lambda cell: _as_spread(cell.paper), hollow=True)
             left.set_title(f"ours, {own.title.split(': ')[0].partition(', ')[2]}")
             right.set_title("the paper's, as printed")
-            if not left.collections and not left.containers:
+            if not any(cell.ours for row in own.rows.values() for cell in row):
                 _not_run(left)
             left.legend(ncols=3, loc="upper left", bbox_to_anchor=(0, -0.12), fontsize=6)
         return figure

@@ -1,0 +1,153 @@
+"""The figures: the paper's axes, panels and legends in its order, and nothing of the paper shown as ours."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from matplotlib.figure import Figure
+
+from fullscale import pictures
+from fullscale.experiments import figure1, figure4, figure5, figure6, table2
+from fullscale.experiments.catalogue import EXPERIMENTS
+from fullscale.experiments.pictures import drawn, png
+from fullscale.experiments.results import Results, gather
+from fullscale.experiments.scale import CIFAR_NETS, PAPER, SCALES, SMOKE, Scale
+from fullscale.measurements.kinds import Measurement
+from fullscale.sweep.run import merged
+
+Written = Callable[..., Path]
+BNS = 3
+
+
+def shift_of(ratio: float, bns: int = BNS) -> Callable[[Measurement], dict[str, Any]]:
+    ones = dict.fromkeys(
+        ("moving_var", "real_var", "shift", "floor", "real_var_pooled", "train_var", "train_var_pooled"), 1.0
+    )
+    rows = [
+        ones | {"index": k + 1, "name": f"bn{k}", "channels": 1, "shift_ratio": ratio + k, "drift_free_shift": 1.0}
+        for k in range(bns)
+    ]
+    return lambda _: {"rows": rows, "shift_ratio": ratio, "floor": 1.0, "images": 1, "batches": 1}
+
+
+def gathered(scale: Scale, name: str, out: Path) -> Results:
+    return gather(scale, merged(EXPERIMENTS[name].runs(scale)), out)
+
+
+def texts(figure: Figure) -> str:
+    return pictures.svg(figure)
+
+
+def drawn_values(axes: Any, way: str) -> list[list[float]]:
+    """The values that each line of a panel has."""
+    return [[float(each) for each in getattr(line, f"get_{way}data")()] for line in axes.lines]
+
+
+@pytest.mark.parametrize("scale", SCALES.values(), ids=SCALES)
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_what_was_not_run_is_said_and_draws_nothing_of_ours(name: str, scale: Scale, tmp_path: Path) -> None:
+    figure = drawn(name, gathered(scale, name, tmp_path), tmp_path)
+    assert "NOT RUN" in texts(figure)
+    assert not [line for axes in figure.axes for line in axes.lines if line.get_linestyle() == "-"]
+
+
+def test_figure_1_has_a_curve_for_each_net_its_accuracy_and_the_spread(tmp_path: Path, written: Written) -> None:
+    for drop, error, ratio in ((0.0, 22.0, 1.0), (0.5, 31.0, 2.0)):
+        for seed, run in enumerate(figure1.cell(SMOKE, drop)):
+            written(run, error + 2 * seed, shift_of(ratio + 0.2 * seed))
+    figure = drawn("fig1", gathered(SMOKE, "fig1", tmp_path), tmp_path)
+    (axes,) = figure.axes
+    assert drawn_values(axes, "y") == [pytest.approx([r, r + 1, r + 2]) for r in (1.1, 2.1)]
+    assert drawn_values(axes, "x") == [[1, 2, 3]] * 2
+    (legend,) = figure.legends
+    said = [text.get_text() for text in legend.get_texts()]
+    assert said == ["no Dropout: accuracy 77.00 ± 1.41%", "Dropout-(a) 0.5: accuracy 68.00 ± 1.41%"]
+    assert axes.get_ylim()[0] == 1
+
+
+def test_figure_4_has_the_papers_panels_axes_and_legend_in_its_order(tmp_path: Path, written: Written) -> None:
+    for column in figure4.columns(PAPER):
+        for net in CIFAR_NETS:
+            for drop in PAPER.drops:
+                run = column.cell(PAPER, net, drop)[0]
+                if not (tmp_path / run.name).exists():
+                    written(run, 10.0, shift_of(1.0 + drop / 10, bns=2))
+    figure = drawn("fig4", gathered(PAPER, "fig4", tmp_path), tmp_path)
+    grid = [figure.axes[row * 4 : row * 4 + 4] for row in range(5)]
+    titles = ["Dropout-(a) C10", "Dropout-(a) C100", "Dropout-(b) C10", "Dropout-(b) C100"]
+    assert [axes.get_title() for axes in grid[0]] == titles
+    assert [row[0].get_xlabel() for row in grid[:4]] == [f"BN index on {net}" for net in CIFAR_NETS]
+    assert [axes.get_ylim() for axes in grid[0][:2]] == [(1.0, 3.0)] * 2
+    assert all(axes.get_ylim()[0] == 1.0 and axes.get_ylim()[1] > 2 for axes in grid[0][2:])  # ours go beyond 1.2
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == [f"Dropout {drop}" for drop in PAPER.drops]
+    colors = [line.get_color() for line in grid[0][0].lines]
+    assert colors[:2] == [pictures.BLUE, pictures.GREEN]
+    assert len(set(colors)) == 5
+    assert [len(axes.patches) for axes in grid[4]] == [20] * 4
+
+
+def test_figure_4_keeps_the_papers_axis_where_ours_stay_within(tmp_path: Path, written: Written) -> None:
+    (column,) = [column for column in figure4.columns(SMOKE) if column.placement == "b"]
+    written(column.cell(SMOKE, "WRN", 0.5)[0], 10.0, shift_of(1.1, bns=1))
+    figure = drawn("fig4", gathered(SMOKE, "fig4", tmp_path), tmp_path)
+    assert figure.axes[2 * 2 + 1].get_ylim() == (1.0, 1.2)
+
+
+def answers(_: Measurement) -> dict[str, Any]:
+    modes = [
+        {"noise": noise, "by_batch": by_batch, "error": 5.0} for noise in (True, False) for by_batch in (True, False)
+    ]
+    logits = {"train_logits": [0.0, 1.0], "test_logits": [1.0, 0.0]}
+    example = {"index": 3, "label": 1, "drop": 0.4} | logits
+    return {"errors": modes, "flipped": 1, "recovered": 0, "images": 64, "examples": [example]}
+
+
+@pytest.mark.parametrize(("scale", "at_hand"), [(SMOKE, True), (PAPER, False)], ids=["synthetic", "cifar10"])
+def test_figure_5_shows_the_image_if_its_data_are_at_hand(
+    tmp_path: Path, written: Written, scale: Scale, *, at_hand: bool
+) -> None:
+    written(figure5.runs(scale)[0], 10.0, answers)
+    figure = drawn("fig5", gathered(scale, "fig5", tmp_path), tmp_path)
+    left, right = figure.axes
+    assert left.get_title() == "image 3"
+    assert (bool(left.images), "no data at hand" in texts(figure)) == (at_hand, not at_hand)
+    bars: list[Any] = right.patches[:4]
+    assert [bar.get_height() for bar in bars] == [0, 1, 1, 0]
+
+
+def test_figure_6_has_the_curve_and_both_lines(tmp_path: Path, written: Written) -> None:
+    def sampled(_: Measurement) -> dict[str, Any]:
+        return {"errors": [[40.0, 30.0, 20.0, 10.0], [42.0, 32.0, 22.0, 12.0]], "weight_scaling": 15.0}
+
+    for run in figure6.sampled(SMOKE):
+        written(run, 14.0, sampled)
+    for run in figure6.baseline(SMOKE):
+        written(run, 5.0)
+    (axes,) = drawn("fig6", gathered(SMOKE, "fig6", tmp_path), tmp_path).axes
+    assert drawn_values(axes, "y") == [[41, 31, 21, 11], [15, 15], [5, 5]]
+    assert drawn_values(axes, "x")[0] == [1, 2, 3, 4]
+
+
+def test_a_tables_picture_has_ours_on_the_left_and_the_papers_hollow_on_the_right(
+    tmp_path: Path, written: Written
+) -> None:
+    for run in table2.cell(SMOKE, "WRN", 0.5):
+        written(run, 10.0, shift_of(1.5))
+    figure = drawn("table2", gathered(SMOKE, "table2", tmp_path), tmp_path)
+    left, right = figure.axes
+    assert [tick.get_text() for tick in left.get_yticklabels()] == list(CIFAR_NETS)
+    ours, papers = ({x for line in drawn_values(axes, "x") for x in line} for axes in (left, right))
+    assert ours == {1.5}
+    assert 1.013873 in papers
+    assert 1.5 not in papers
+    assert right.get_title() == "the paper's, as printed"
+    assert {line.get_markerfacecolor() for line in right.lines} == {"none"}
+
+
+def test_the_same_picture_is_the_same_bytes(tmp_path: Path, written: Written) -> None:
+    written(table2.cell(SMOKE, "WRN", 0.5)[0], 10.0, shift_of(1.5))
+    made = [drawn("table2", gathered(SMOKE, "table2", tmp_path), tmp_path) for _ in range(2)]
+    assert texts(made[0]) == texts(made[1])
+    assert png(made[0]) == png(made[1])
