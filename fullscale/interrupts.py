@@ -30,7 +30,7 @@ class Request:
 
 @contextlib.contextmanager
 def noted() -> Iterator[Request]:
-    """Note these signals instead of being interrupted by them."""
+    """Note these signals instead of being interrupted by them; whoever noted them around this learns of it, too."""
     request = Request()
     before = {number: signal.signal(number, request) for number in STOPPING}
     try:
@@ -38,3 +38,5 @@ def noted() -> Iterator[Request]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+            if isinstance(handler, Request):
+                handler.signal = handler.signal or request.signal

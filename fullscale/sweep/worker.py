@@ -17,7 +17,7 @@ from fullscale import record
 from fullscale.contracts import told
 from fullscale.data import Crop, DataName, Source, load
 from fullscale.files import Busy, folder, replace, sole_writer, write_json
-from fullscale.interrupts import noted
+from fullscale.interrupts import Request, noted
 from fullscale.launch import Team, team
 from fullscale.measurements.kinds import Measurement
 from fullscale.runs import open_run
@@ -65,28 +65,30 @@ class Worker:
             Stopped: after SIGINT or SIGTERM, with a checkpoint written.
         """
         torch.set_num_threads(self.threads)
-        with team(self.device) as processes:
+        with team(self.device) as processes, noted() as request:
             while left := [run for run in self.runs if not settled(run, self.out, self.sweep)]:
-                taken = [self.tried(run, processes) for run in left]
+                taken = [self.tried(run, processes, request) for run in left]
                 if not any(taken):
+                    heed(request)
                     time.sleep(PAUSE)
 
-    def tried(self, run: Run, processes: Team) -> bool:
+    def tried(self, run: Run, processes: Team, request: Request) -> bool:
         """Do a run, unless another worker has it, or what was wrong with it leaves no hope."""
+        heed(request)
         place = folder(self.out / run.name)
         try:
             with sole_writer(place, CLAIM):
                 if not settled(run, self.out, self.sweep) and attempts.begun(place, self.sweep, self.attempts):
-                    self.attempt(run, processes)
+                    self.attempt(run, processes, request)
         except Busy:
             return False
         return True
 
-    def attempt(self, run: Run, processes: Team) -> None:
+    def attempt(self, run: Run, processes: Team, request: Request) -> None:
         """Do a run, and note what goes wrong, which must not stop the others."""
         place = self.out / run.name
         try:
-            self.do(run, processes)
+            self.do(run, processes, request)
         except (Stopped, KeyboardInterrupt, Busy):
             attempts.forget(place)
             raise
@@ -99,7 +101,7 @@ class Worker:
         else:
             attempts.forget(place)
 
-    def do(self, run: Run, processes: Team) -> None:
+    def do(self, run: Run, processes: Team, request: Request) -> None:
         """Train what is left, then take the measurements that are missing; each is in the record once it is taken."""
         recipe, place = run.recipe, self.out / run.name
         source = loaded(recipe.data, self.root, processes.device, recipe.crop, recipe.images)
@@ -111,7 +113,7 @@ class Worker:
             opened.require_same(source)
             subject = Subject(opened.net.to(processes.device), recipe, source, processes.world)
             for measurement in missing:
-                taken = measured(subject, measurement, processes)
+                taken = measured(subject, measurement, processes, request)
                 there = of_run(run, self.out)
                 there["measured"] = there.get("measured", {}) | {measurement.kind: taken}
                 write_json(place / RECORD, there)
@@ -141,20 +143,24 @@ def settled(run: Run, out: Path, sweep: str) -> bool:
         return True
 
 
-def measured(subject: Subject, measurement: Measurement, processes: Team) -> record.Measured:
+def measured(subject: Subject, measurement: Measurement, processes: Team, request: Request) -> record.Measured:
     """Take one measurement of a trained net.
 
     Raises:
         Stopped: if a signal asks for it; the measurement is then lost.
     """
     started = time.perf_counter()
-    with noted() as request:
-
-        def heed(images: int) -> None:
-            if request.signal:
-                raise Stopped(f"stopped after {images} images of {measurement.kind}", request.signal)
-
-        numbers = record.plain(measurement.take(subject, heed))
+    numbers = record.plain(measurement.take(subject, lambda _: heed(request)))
     stamp = record.stamp(type(measurement).__module__, processes)
     settings, seconds = record.plain(measurement), time.perf_counter() - started
     return {**stamp, "settings": settings, "numbers": numbers, "seconds": seconds}
+
+
+def heed(request: Request) -> None:
+    """Stop if a signal has asked for it.
+
+    Raises:
+        Stopped: then.
+    """
+    if request.signal:
+        raise Stopped("stopped; what was done is kept", request.signal)

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from fullscale.measurements.angles import Angles
+from fullscale.measurements.ensemble import Ensemble
 from fullscale.measurements.responses import Responses
 from fullscale.sweep import attempts
 from fullscale.sweep.run import Run, merged
@@ -28,6 +30,12 @@ def trained(out: Path) -> dict[Path, tuple[int, int]]:
     return {path: (path.stat().st_mtime_ns, path.stat().st_ino) for path in runs}
 
 
+def progress(out: Path) -> int:
+    """Epochs and records that there are."""
+    logs = [path.read_bytes().count(b"\n") for path in out.glob("*/log.jsonl")]
+    return sum(logs) + len(list(out.glob("*/record.json")))
+
+
 def test_killed_ten_times_at_random_a_sweep_ends_with_the_same_records_and_no_run_is_done_twice(
     made: Callable[..., Run],
     worker: Callable[..., Worker],
@@ -41,9 +49,10 @@ def test_killed_ten_times_at_random_a_sweep_ends_with_the_same_records_and_no_ru
     moments, there = random.Random(0), trained(own.out)  # noqa: S311 - moments are no secret
     for kill in range(KILLS):
         process = started(replace(own, sweep=str(kill)))
-        while not any(attempts.last(own.out / run.name, str(kill)).count for run in runs):
-            time.sleep(0.01)
-        time.sleep(moments.uniform(0, 0.3))
+        enough = progress(own.out) + moments.randint(0, 3)
+        while progress(own.out) < enough or not any(attempts.last(own.out / run.name, str(kill)).count for run in runs):
+            time.sleep(0.001)
+        time.sleep(moments.uniform(0, 0.05))
         process.kill()
         process.join()
         assert there.items() <= trained(own.out).items()
@@ -140,6 +149,21 @@ def test_a_worker_that_is_stopped_keeps_a_checkpoint_and_no_attempt_is_counted(
     assert process.exitcode == 1  # Stopped was raised
     found = state(long, own.out)
     assert (found.phase, attempts.last(own.out / long.name, "this").count) == ("to finish", 0)
+
+
+def test_a_worker_that_is_stopped_while_it_measures_keeps_the_trained_run(
+    made: Callable[..., Run], worker: Callable[..., Worker], started: Callable[..., BaseProcess]
+) -> None:
+    endless = made(0, Angles(), Ensemble(samples=1, groups=100_000))
+    own = worker(endless)
+    process = started(own)
+    while not list(own.out.glob("*/record.json")) or len(state(endless, own.out).missing) > 1:
+        time.sleep(0.01)
+    process.terminate()
+    process.join(60)
+    assert process.exitcode == 1  # Stopped was raised
+    assert state(endless, own.out).missing == endless.measurements[1:]
+    assert attempts.last(own.out / endless.name, "this").count == 0
 
 
 def test_a_measurement_that_comes_later_is_added_and_nothing_is_trained_again(
