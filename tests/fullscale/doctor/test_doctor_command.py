@@ -147,7 +147,7 @@ def test_the_files_hold_the_report(capsys) -> None:
     assert read["sources"][0]["strength"] == ["drop", pytest.approx(0.5)]
     assert read["settings"]["batches"] == "batches.pt"
     assert (read["schema"], read["software"]["torch"]) == (1, torch.__version__)
-    assert set(read["code"]) == {"version", "commit", "sources"}
+    assert set(read["code"]) == {"version", "commit", "sources", "behind"}
     assert "odd_nets:net" in Path("report.html").read_text()
     assert Path("shift.svg").read_text().count("<svg") == 1
 
