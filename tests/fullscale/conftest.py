@@ -7,12 +7,14 @@ import torch
 
 
 @pytest.fixture(autouse=True, scope="session")
-def threads_of_before() -> Iterator[None]:
+def one_thread() -> Iterator[None]:
     before = torch.get_num_threads()
+    torch.set_num_threads(1)
     yield
     torch.set_num_threads(before)
 
 
 @pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)  # again and again, since commands set what they are told
+def one_thread_again() -> Iterator[None]:
+    yield
+    torch.set_num_threads(1)  # a command sets what it is told
