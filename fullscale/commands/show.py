@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from fullscale.contracts import refusal
 from fullscale.experiments import text
 from fullscale.experiments.catalogue import chosen
 from fullscale.experiments.experiment import Experiment
@@ -11,6 +12,7 @@ from fullscale.experiments.scale import SCALES, Scale, ScaleName
 from fullscale.files import folder, replace
 from fullscale.sweep.run import merged
 from fullscale.terminal import Positional, add, complain, say, show, table
+from fullscale.train import RECORD
 
 BAD_INPUT = 2
 RESULTS = "results"
@@ -34,8 +36,18 @@ class Show:
     """where the data are, for the images of Fig. 5"""
 
     def __call__(self) -> int:
-        """Show."""
-        return shown(chosen(self.name), SCALES[self.scale], self.out, self.root)
+        """Show, if there is anything to show."""
+        experiments = chosen(self.name)
+        if not begun(experiments, SCALES[self.scale], self.out):
+            others = [name for name, scale in SCALES.items() if begun(experiments, scale, self.out)]
+            rule = f"there is no record of {self.name} at this scale in {self.out}"
+            raise refusal("scale", self.scale, f"{rule}, but at {' and '.join(others)}" if others else rule)
+        return shown(experiments, SCALES[self.scale], self.out, self.root)
+
+
+def begun(experiments: tuple[Experiment, ...], scale: Scale, out: Path) -> bool:
+    """Whether there is a record of any run."""
+    return any((out / run.name / RECORD).exists() for each in experiments for run in each.runs(scale))
 
 
 def shown(experiments: tuple[Experiment, ...], scale: Scale, out: Path, root: Path) -> int:

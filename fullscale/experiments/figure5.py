@@ -1,12 +1,19 @@
 """Fig. 5: training images that DenseNet with Dropout-(a) 0.5 gets right in train mode and wrong in test mode, C10."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 
+import torch
+from torch import Tensor
+
+from fullscale.data import load
 from fullscale.experiments.results import Results
 from fullscale.experiments.scale import Scale
 from fullscale.experiments.table import Cell, Table
-from fullscale.measurements.responses import Numbers, Responses
+from fullscale.measurements.responses import Example, Numbers, Responses
+from fullscale.recipes import read
+from fullscale.record import Record
 from fullscale.responses import MODES, TEST, TRAIN, Mode
 from fullscale.sweep.run import Run
 
@@ -27,6 +34,29 @@ def tables(results: Results) -> tuple[Table, ...]:
         "wrong in train, right in test mode": (_cell(results, lambda found: 100 * found.recovered / found.images),),
     }
     return (Table(title, ("error (%)",), errors, digits=2), Table(title, ("share (%)",), changed, digits=2))
+
+
+def examples(results: Results) -> tuple[Record, tuple[Example, ...]] | None:
+    """Return the record of the first run that has examples, and these; of the first that was measured if none has."""
+    found = [
+        (record, numbers.examples)
+        for run in runs(results.scale)
+        for record, numbers in zip(results.of([run]), results.numbers([run], RESPONSES), strict=False)
+    ]
+    return max(found, key=lambda own: len(own[1]) > 0, default=None)
+
+
+def images(record: Record, chosen: Sequence[Example], root: Path) -> Tensor | None:
+    """Return the examples' images: (n, 3, h, w), as the net got them; None if the run's data are not under `root`."""
+    recipe = read(record["recipe"])
+    try:
+        source = load(recipe.data, root, "cpu", crop=recipe.crop, images=recipe.images)
+    except ValueError:
+        return None
+    if source.checksum != record["data"]["checksum"]:
+        return None
+    order = torch.tensor([example.index for example in chosen])
+    return next(iter(source.plain_batches(len(order), order)))[0]
 
 
 def _cell(results: Results, read: Callable[[Numbers], float]) -> Cell:

@@ -6,21 +6,16 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fullscale.data import load
-from fullscale.experiments import figure1, figure4, figure5, figure6, table1
+from fullscale.experiments import figure1, figure4, figure5, figure6, table1, table5
 from fullscale.experiments.catalogue import EXPERIMENTS
 from fullscale.experiments.results import Results, Spread
 from fullscale.experiments.scale import CIFAR_NETS, NetName
 from fullscale.experiments.table import Cell, Table
-from fullscale.experiments.text import NOT_RUN
-from fullscale.measurements.responses import Example
+from fullscale.experiments.text import NOT_RUN, status
 from fullscale.pictures import BLUE, GREEN, GREY, ORANGE, count, logits, styled
-from fullscale.recipes import read
-from fullscale.record import Record
 from fullscale.sweep.run import Run
 
 PURPLE, SKY, YELLOW = "#CC79A7", "#56B4E9", "#E69F00"  # Okabe and Ito's
@@ -50,9 +45,12 @@ class Curve(NamedTuple):
     std: np.ndarray
 
 
+@styled
 def drawn(name: str, results: Results, root: Path) -> Figure:
     """Draw an experiment by its name; Fig. 5 takes its images from the data under `root`, if they are there."""
-    return _fig5(results, root) if name == "fig5" else DRAWN.get(name, _beside(name))(results)
+    figure = _fig5(results, root) if name == "fig5" else DRAWN.get(name, _beside(name))(results)
+    figure.suptitle(f"{figure.get_suptitle()}\n{status(EXPERIMENTS[name], results)}", wrap=True)
+    return figure
 
 
 @styled
@@ -63,9 +61,9 @@ def png(figure: Figure) -> bytes:
     return drawing.getvalue()
 
 
-def _figure(results: Results, title: str, height: float) -> Figure:
+def _figure(title: str, height: float) -> Figure:
     figure = Figure((PAGE, height), layout="constrained")
-    figure.suptitle("\n".join(filter(None, [title, results.scale.told])), wrap=True)
+    figure.suptitle(title)
     return figure
 
 
@@ -106,7 +104,7 @@ def _legend(figure: Figure, axes: Sequence[Axes], columns: int = 5) -> None:
 @styled
 def _fig1(results: Results) -> Figure:
     title = f"Fig. 1, lower part: DenseNet, {results.scale.called('C100')}"
-    figure = _figure(results, title, 3.2)
+    figure = _figure(title, 3.2)
     axes = figure.subplots()
     axes.set(xlabel="BN, in order of execution", ylabel="shift ratio")
     for drop, color in ((0.0, BLUE), (0.5, ORANGE)):
@@ -130,7 +128,7 @@ def _told(spread: Spread) -> str:
 @styled
 def _fig3(results: Results) -> Figure:
     sets = results.scale.there(*table1.SETS)
-    figure = _figure(results, "Fig. 3: angles of the filters, nets without Dropout", 0.9 + 2.4 * len(sets))
+    figure = _figure("Fig. 3: angles of the filters, nets without Dropout", 0.9 + 2.4 * len(sets))
     grid = figure.subplots(len(sets), 2, squeeze=False)
     for data, (left, right) in zip(sets, grid, strict=True):
         left.set(xlabel="convolution", ylabel="mean of cos²θ", ylim=(0, 1), title=results.scale.called(data))
@@ -152,7 +150,7 @@ def _fig3(results: Results) -> Figure:
 @styled
 def _fig4(results: Results) -> Figure:
     columns, drops = figure4.columns(results.scale), results.scale.drops
-    figure = _figure(results, "Fig. 4: shift ratio of each BN, and test errors", 8.5)
+    figure = _figure("Fig. 4: shift ratio of each BN, and test errors", 8.5)
     grid = figure.subplots(len(CIFAR_NETS) + 1, len(columns), squeeze=False)
     for column, panels in zip(columns, grid.T, strict=True):
         panels[0].set_title(column.title(results.scale))
@@ -195,16 +193,16 @@ def _error_bars(axes: Axes, results: Results, column: figure4.Column) -> None:
 @styled
 def _fig5(results: Results, root: Path) -> Figure:
     title = f"Fig. 5: DenseNet, Dropout-(a) 0.5, {results.scale.called('C10')}: right in train, wrong in test mode"
-    there = zip(results.of(figure5.runs(results.scale)), _numbers(results), strict=True)
-    record, examples = next(((own, found.examples) for own, found in there), (None, ()))
-    figure = _figure(results, title, 0.9 + 1.2 * max(len(examples), 1))
+    record, examples = figure5.examples(results) or (None, ())
+    figure = _figure(title, 0.9 + 1.2 * max(len(examples), 1))
     if record is None or not examples:
         told = NOT_RUN if record is None else "No image is right in train mode and wrong in test mode."
         figure.text(0.5, 0.5, told, ha="center")
         return figure
     grid = figure.subplots(len(examples), 2, squeeze=False, width_ratios=(1, 4))
-    for (left, right), example in zip(grid, examples, strict=True):
-        _image(left, example, record, root)
+    images = figure5.images(record, examples, root)
+    for number, ((left, right), example) in enumerate(zip(grid, examples, strict=True)):
+        _image(left, f"image {example.index}", None if images is None else images[number].permute(1, 2, 0).numpy())
         logits(right, example.label, np.array(example.train_logits), np.array(example.test_logits))
     grid[0, 1].legend(ncols=3, loc="lower left", bbox_to_anchor=(0, 1))
     grid[-1, 1].set_xlabel("class")
@@ -212,28 +210,19 @@ def _fig5(results: Results, root: Path) -> Figure:
     return figure
 
 
-def _numbers(results: Results) -> list[Any]:
-    return results.numbers(figure5.runs(results.scale), figure5.RESPONSES)
-
-
-def _image(axes: Axes, example: Example, record: Record, root: Path) -> None:
-    recipe = read(record["recipe"])
+def _image(axes: Axes, title: str, pixels: np.ndarray | None) -> None:
     axes.set_axis_off()
-    axes.set_title(f"image {example.index}")
-    try:
-        source = load(recipe.data, root, "cpu", crop=recipe.crop, images=recipe.images)
-    except ValueError:
+    axes.set_title(title)
+    if pixels is None:
         axes.text(0.5, 0.5, "no data at hand", ha="center", va="center", color=GREY, transform=axes.transAxes)
-        return
-    images, _ = next(iter(source.plain_batches(1, torch.tensor([example.index]))))
-    pixels = images[0].permute(1, 2, 0).numpy()
-    axes.imshow((pixels - pixels.min()) / max(np.ptp(pixels), 1e-9), interpolation="nearest")
+    else:
+        axes.imshow((pixels - pixels.min()) / max(np.ptp(pixels), 1e-9), interpolation="nearest")
 
 
 @styled
 def _fig6(results: Results) -> Figure:
     called, samples = results.scale.called("C100"), results.scale.ensemble.samples
-    figure = _figure(results, f"Fig. 6: PreResNet, {called}", 3.4)
+    figure = _figure(f"Fig. 6: PreResNet, {called}", 3.4)
     axes = figure.subplots()
     axes.set(xlabel=f"number of samples used for Monte-Carlo averaging (k) on {called}", ylabel="test error (%)")
     found = [figure6.error(results, k) for k in range(1, samples + 1)]
@@ -261,15 +250,17 @@ def _beside(name: str) -> Callable[[Results], Figure]:
 
     @styled
     def draw(results: Results) -> Figure:
-        tables = [own for own in EXPERIMENTS[name].tables(results) if _printed(own)]
+        found = table5.apart(results) if name == "table5" else EXPERIMENTS[name].tables(results)
+        tables = list(filter(_printed, found)) or found  # without the paper's numbers there are only ours
         first, what = tables[0].title.split(": ", 1)
-        figure = _figure(results, f"{first.partition(',')[0]}: {what}", 1.2 + 2.1 * len(tables))
-        grid = figure.subplots(len(tables), 2, squeeze=False, sharey="row")
-        for own, (left, right) in zip(tables, grid, strict=True):
+        figure = _figure(f"{first.partition(',')[0]}: {what}", 1.2 + 2.1 * len(tables))
+        grid = figure.subplots(len(tables), 1 + _printed(tables[0]), squeeze=False, sharey="row")
+        for own, (left, *right) in zip(tables, grid, strict=True):
             _dots(left, own, lambda cell: cell.ours)
-            _dots(right, own, lambda cell: _as_spread(cell.paper), hollow=True)
             left.set_title(f"ours, {own.title.split(': ')[0].partition(', ')[2]}")
-            right.set_title("the paper's, as printed")
+            for axes in right:
+                _dots(axes, own, lambda cell: _as_spread(cell.paper), hollow=True)
+                axes.set_title("the paper's, as printed")
             if not any(cell.ours for row in own.rows.values() for cell in row):
                 _not_run(left)
             left.legend(ncols=3, loc="upper left", bbox_to_anchor=(0, -0.12), fontsize=6)

@@ -6,6 +6,8 @@ from pathlib import Path
 from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
+from fullscale.contracts import refusal
+from fullscale.experiments.complete import complete
 from fullscale.experiments.scale import Scale
 from fullscale.measurements.kinds import Measurement
 from fullscale.record import Record
@@ -53,6 +55,13 @@ class Results:
         """Return the records that there are of runs, in their order."""
         return [self.records[run.name] for run in runs if run.name in self.records]
 
+    def done(self, runs: Iterable[Run]) -> int:
+        """Count the runs that have all their measurements, too."""
+        return sum(
+            run.name in self.records and all(self.numbers([run], measurement) for measurement in run.measurements)
+            for run in runs
+        )
+
     def numbers(self, runs: Iterable[Run], measurement: Measurement) -> list[Any]:
         """Return what a measurement came to in those of the runs that have it."""
         there = [(self.records[run.name], self.out / run.name / RECORD) for run in runs if run.name in self.records]
@@ -76,11 +85,18 @@ def gather(scale: Scale, runs: Iterable[Run], out: Path) -> Results:
         if not (out / run.name / RECORD).exists():
             continue
         try:
-            record = of_run(run, out)
-            for measurement in run.measurements:
-                measured(record, measurement, out / run.name / RECORD)
+            records[run.name] = _whole(run, out)
         except ValueError as error:
             refused.append(str(error))
-        else:
-            records[run.name] = record
     return Results(scale, out, records, tuple(refused))
+
+
+def _whole(run: Run, out: Path) -> Record:
+    """Read a record, whose measurements must be complete; which of them there are is another question."""
+    record, path = of_run(run, out), out / run.name / RECORD
+    for measurement in run.measurements:
+        numbers = measured(record, measurement, path)
+        if numbers is not None and not complete(measurement, numbers):
+            told = f"is no record of a run: its {measurement.kind} lacks numbers, or has some that cannot be"
+            raise refusal("file", path, told)
+    return record

@@ -36,16 +36,18 @@ def _table(results: Results, data: SetName) -> Table:
     def row(net: NetName) -> tuple[Cell, ...]:
         errors = {beta: results.test_error(cell(results.scale, net, data, beta)) for beta in betas}
         without, *others = (Cell(own, printed("TABLE4", data, net, str(beta))) for beta, own in errors.items())
-        return (without, *others, _best(net, data, {beta: own for beta, own in errors.items() if beta and own}))
+        return (without, *others, _best(net, data, {beta: own for beta, own in errors.items() if beta}))
 
     title = f"Table 4, {results.scale.called(data)}: test error (%), Uout in (b); the best by the test set, as printed"
     return Table(title, (*(f"β {beta}" for beta in betas), "best (β)"), {net: row(net) for net in CIFAR_NETS}, digits=2)
 
 
-def _best(net: NetName, data: SetName, errors: dict[float, Spread]) -> Cell:
+def _best(net: NetName, data: SetName, errors: dict[float, Spread | None]) -> Cell:
+    """Choose among all betas; where one is missing, there is no best."""
     best, beta = (printed("TABLE4", data, net, name) for name in ("best", "beta"))
     paper = f"{best} ({beta})" if best else None
-    if not errors:
+    found = {beta: own for beta, own in errors.items() if own}
+    if len(found) < len(errors):
         return Cell(None, paper)
-    lowest = min(errors, key=lambda beta: errors[beta].mean)
-    return Cell(errors[lowest], paper, f"({lowest})")
+    lowest = min(found, key=lambda beta: found[beta].mean)
+    return Cell(found[lowest], paper, f"({lowest})")

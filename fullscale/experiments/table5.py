@@ -1,14 +1,17 @@
 """Table 5: one Dropout 0.2 behind the last BN, ImageNet."""
 
+from collections.abc import Callable, Iterable
+
 from fullscale.experiments.printed import printed
 from fullscale.experiments.results import Results
 from fullscale.experiments.scale import IMAGENET_NETS, NetName, Scale
 from fullscale.experiments.table import Cell, Table
-from fullscale.measurements.errors import Errors
+from fullscale.measurements.errors import Errors, Numbers
 from fullscale.sweep.run import Run
 
 ERRORS = Errors()
 DROPS = (0.0, 0.2)
+READ: dict[str, Callable[[Numbers], float]] = {"top-1": lambda found: found.top1, "top-5": lambda found: found.top5}
 
 
 def cell(scale: Scale, net: NetName, drop: float) -> tuple[Run, ...]:
@@ -24,15 +27,26 @@ def runs(scale: Scale) -> tuple[Run, ...]:
 
 def tables(results: Results) -> tuple[Table, ...]:
     """Make the table."""
+    return (_table(results, READ),)
+
+
+def apart(results: Results) -> tuple[Table, ...]:
+    """Make a table of each measure, for a picture: on one axis, what separates them would hide what Dropout does."""
+    return tuple(_table(results, (measure,), f", {measure}") for measure in READ)
+
+
+def _table(results: Results, measures: Iterable[str], named: str = "") -> Table:
+    columns = [(measure, drop) for measure in measures for drop in DROPS]
 
     def row(net: NetName) -> tuple[Cell, ...]:
-        cells = []
-        for measure, read in (("top-1", lambda found: found.top1), ("top-5", lambda found: found.top5)):
-            for drop in DROPS:
-                ours = results.spread(cell(results.scale, net, drop), ERRORS, read)
-                cells.append(Cell(ours, printed("TABLE5", net, measure, str(drop))))
-        return tuple(cells)
+        return tuple(
+            Cell(
+                results.spread(cell(results.scale, net, drop), ERRORS, READ[measure]),
+                printed("TABLE5", net, measure, str(drop)),
+            )
+            for measure, drop in columns
+        )
 
-    headings = tuple(f"{measure}, drop {drop}" for measure in ("top-1", "top-5") for drop in DROPS)
-    title = f"Table 5, {results.scale.called('ImageNet')}: error (%), Dropout behind the last BN"
-    return (Table(title, headings, {net: row(net) for net in IMAGENET_NETS}, digits=2),)
+    headings = tuple(f"{measure}, drop {drop}" for measure, drop in columns)
+    title = f"Table 5, {results.scale.called('ImageNet')}{named}: error (%), Dropout behind the last BN"
+    return Table(title, headings, {net: row(net) for net in IMAGENET_NETS}, digits=2)

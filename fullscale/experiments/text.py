@@ -16,10 +16,11 @@ def legend(results: Results) -> str:
 
 
 def status(experiment: Experiment, results: Results) -> str:
-    """Say how many of the runs are there, and how reduced they are."""
-    runs = merged(experiment.runs(results.scale))
-    there = f"{len(results.of(runs))} of {len(runs)} runs"
-    return "; ".join(filter(None, [f"{experiment.name} at scale {results.scale.name}: {there}", results.scale.told]))
+    """Say how many of the runs are there, with all their measurements, and how reduced they are."""
+    runs, scale = merged(experiment.runs(results.scale)), results.scale
+    there = f"{experiment.name} at scale {scale.name}: {results.done(runs)} of {len(runs)} runs"
+    precision = scale.settings.get("precision", "float32")
+    return "; ".join(filter(None, [there, f"in {precision}" if precision != "float32" else "", scale.told]))
 
 
 def text(cell: Cell, digits: int, seeds: int) -> str:

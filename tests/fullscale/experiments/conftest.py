@@ -46,10 +46,14 @@ def made(run: Run, error: float, numbers: Callable[[Measurement], dict[str, Any]
 def written(tmp_path: Path) -> Callable[..., Path]:
     """Write the record of a run, in the folder of a sweep, with an error and what its measurements came to."""
 
-    def write(run: Run, error: float, numbers: Callable[[Measurement], dict[str, Any]] = lambda _: {}) -> Path:
+    def write(
+        run: Run, error: float, numbers: Callable[[Measurement], dict[str, Any]] = lambda _: {}, checksum: str = ""
+    ) -> Path:
         path = tmp_path / run.name / "record.json"
         path.parent.mkdir(parents=True)
-        path.write_text(json.dumps(made(run, error, numbers)))
+        there = made(run, error, numbers)
+        there["data"]["checksum"] = checksum
+        path.write_text(json.dumps(there))
         return path
 
     return write

@@ -1,14 +1,17 @@
 """The figures: the paper's axes, panels and legends in its order, and nothing of the paper shown as ours."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import pytest
 from matplotlib.figure import Figure
 
 from fullscale import pictures
-from fullscale.experiments import figure1, figure4, figure5, figure6, table2
+from fullscale.data import load
+from fullscale.experiments import figure1, figure4, figure5, figure6, table2, table3, table4, table5
 from fullscale.experiments.catalogue import EXPERIMENTS
 from fullscale.experiments.pictures import drawn, png
 from fullscale.experiments.results import Results, gather
@@ -28,7 +31,8 @@ def shift_of(ratio: float, bns: int = BNS) -> Callable[[Measurement], dict[str, 
         ones | {"index": k + 1, "name": f"bn{k}", "channels": 1, "shift_ratio": ratio + k, "drift_free_shift": 1.0}
         for k in range(bns)
     ]
-    return lambda _: {"rows": rows, "shift_ratio": ratio, "floor": 1.0, "images": 1, "batches": 1}
+    mean = fmean(row["shift_ratio"] for row in rows)
+    return lambda _: {"rows": rows, "shift_ratio": mean, "floor": 1.0, "images": 1, "batches": 1}
 
 
 def gathered(scale: Scale, name: str, out: Path) -> Results:
@@ -37,6 +41,11 @@ def gathered(scale: Scale, name: str, out: Path) -> Results:
 
 def texts(figure: Figure) -> str:
     return pictures.svg(figure)
+
+
+def said(figure: Figure) -> str:
+    """The title, in one line however it was wrapped."""
+    return " ".join(figure.get_suptitle().split())
 
 
 def drawn_values(axes: Any, way: str) -> list[list[float]]:
@@ -49,6 +58,8 @@ def drawn_values(axes: Any, way: str) -> list[list[float]]:
 def test_what_was_not_run_is_said_and_draws_nothing_of_ours(name: str, scale: Scale, tmp_path: Path) -> None:
     figure = drawn(name, gathered(scale, name, tmp_path), tmp_path)
     assert "NOT RUN" in texts(figure)
+    count = len(merged(EXPERIMENTS[name].runs(scale)))
+    assert f"{name} at scale {scale.name}: 0 of {count} runs{'; ' * bool(scale.told)}{scale.told}" in said(figure)
     assert not [line for axes in figure.axes for line in axes.lines if line.get_linestyle() == "-"]
 
 
@@ -61,8 +72,8 @@ def test_figure_1_has_a_curve_for_each_net_its_accuracy_and_the_spread(tmp_path:
     assert drawn_values(axes, "y") == [pytest.approx([r, r + 1, r + 2]) for r in (1.1, 2.1)]
     assert drawn_values(axes, "x") == [[1, 2, 3]] * 2
     (legend,) = figure.legends
-    said = [text.get_text() for text in legend.get_texts()]
-    assert said == ["no Dropout: accuracy 77.00 ± 1.41%", "Dropout-(a) 0.5: accuracy 68.00 ± 1.41%"]
+    entries = [text.get_text() for text in legend.get_texts()]
+    assert entries == ["no Dropout: accuracy 77.00 ± 1.41%", "Dropout-(a) 0.5: accuracy 68.00 ± 1.41%"]
     assert axes.get_ylim()[0] == 1
 
 
@@ -104,17 +115,35 @@ def answers(_: Measurement) -> dict[str, Any]:
     return {"errors": modes, "flipped": 1, "recovered": 0, "images": 64, "examples": [example]}
 
 
-@pytest.mark.parametrize(("scale", "at_hand"), [(SMOKE, True), (PAPER, False)], ids=["synthetic", "cifar10"])
+SYNTHETIC = load("synthetic", "", "cpu", images=64).checksum
+
+
+@pytest.mark.parametrize(
+    ("scale", "checksum", "at_hand"),
+    [(SMOKE, SYNTHETIC, True), (SMOKE, "of others", False), (PAPER, SYNTHETIC, False)],
+    ids=["synthetic", "other data", "cifar10"],
+)
 def test_figure_5_shows_the_image_if_its_data_are_at_hand(
-    tmp_path: Path, written: Written, scale: Scale, *, at_hand: bool
+    tmp_path: Path, written: Written, scale: Scale, checksum: str, *, at_hand: bool
 ) -> None:
-    written(figure5.runs(scale)[0], 10.0, answers)
+    written(figure5.runs(scale)[0], 10.0, answers, checksum)
     figure = drawn("fig5", gathered(scale, "fig5", tmp_path), tmp_path)
     left, right = figure.axes
     assert left.get_title() == "image 3"
     assert (bool(left.images), "no data at hand" in texts(figure)) == (at_hand, not at_hand)
     bars: list[Any] = right.patches[:4]
     assert [bar.get_height() for bar in bars] == [0, 1, 1, 0]
+
+
+def test_figure_5_takes_the_first_run_that_has_examples(tmp_path: Path, written: Written) -> None:
+    first, second = figure5.runs(SMOKE)
+    path = written(first, 10.0, lambda _: answers(_) | {"flipped": 0, "examples": []})
+    assert "No image is right in train mode" in texts(drawn("fig5", gathered(SMOKE, "fig5", tmp_path), tmp_path))
+    written(second, 10.0, answers)
+    assert drawn("fig5", gathered(SMOKE, "fig5", tmp_path), tmp_path).axes[0].get_title() == "image 3"
+    unmeasured = json.loads(path.read_text()) | {"measured": {}}
+    path.write_text(json.dumps(unmeasured))
+    assert drawn("fig5", gathered(SMOKE, "fig5", tmp_path), tmp_path).axes[0].get_title() == "image 3"
 
 
 def test_figure_6_has_the_curve_and_both_lines(tmp_path: Path, written: Written) -> None:
@@ -134,7 +163,7 @@ def test_a_tables_picture_has_ours_on_the_left_and_the_papers_hollow_on_the_righ
     tmp_path: Path, written: Written
 ) -> None:
     for run in table2.cell(SMOKE, "WRN", 0.5):
-        written(run, 10.0, shift_of(1.5))
+        written(run, 10.0, shift_of(1.5, bns=1))
     figure = drawn("table2", gathered(SMOKE, "table2", tmp_path), tmp_path)
     left, right = figure.axes
     assert [tick.get_text() for tick in left.get_yticklabels()] == list(CIFAR_NETS)
@@ -144,6 +173,31 @@ def test_a_tables_picture_has_ours_on_the_left_and_the_papers_hollow_on_the_righ
     assert 1.5 not in papers
     assert right.get_title() == "the paper's, as printed"
     assert {line.get_markerfacecolor() for line in right.lines} == {"none"}
+
+
+def test_table_5_has_panels_of_its_own_for_each_measure(tmp_path: Path, written: Written) -> None:
+    for run in table5.cell(SMOKE, "ResNet-200", 0.2):
+        written(run, 10.0, lambda _: {"top1": 21.0, "top5": 5.0})
+    figure = drawn("table5", gathered(SMOKE, "table5", tmp_path), tmp_path)
+    names = ["ours, synthetic in place of ImageNet, top-1", "ours, synthetic in place of ImageNet, top-5"]
+    assert [axes.get_title() for axes in figure.axes[::2]] == names
+    assert [{x for line in drawn_values(axes, "x") for x in line} for axes in figure.axes] == [
+        {21.0},
+        {21.7, 21.48, 20.4, 20.17},
+        {5.0},
+        {5.8, 5.55, 5.3, 5.12},
+    ]
+
+
+@pytest.mark.parametrize("name", ["table2", "table3", "table4", "table5"])
+def test_without_the_papers_numbers_a_tables_picture_has_only_ours(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in (table2, table3, table4, table5):
+        monkeypatch.setattr(module, "printed", lambda *_: None)
+    figure = drawn(name, gathered(SMOKE, name, tmp_path), tmp_path)
+    assert figure.axes
+    assert all(axes.get_title().startswith("ours, ") for axes in figure.axes)
 
 
 def test_the_same_picture_is_the_same_bytes(tmp_path: Path, written: Written) -> None:

@@ -28,7 +28,10 @@ Numbers = Callable[[Measurement], dict[str, Any]]
 
 
 def shift_of(ratio: float, floor: float = 1.0) -> Numbers:
-    return lambda _: {"rows": [], "shift_ratio": ratio, "floor": floor, "images": 1, "batches": 1}
+    names = ("moving_var", "real_var", "shift", "real_var_pooled", "train_var", "train_var_pooled", "drift_free_shift")
+    own: dict[str, Any] = {"index": 1, "name": "bn", "channels": 1, "shift_ratio": ratio, "floor": floor}
+    row = dict.fromkeys(names, 1.0) | own
+    return lambda _: {"rows": [row], "shift_ratio": ratio, "floor": floor, "images": 1, "batches": 1}
 
 
 def gathered(scale: Scale, name: str, out: Path) -> Results:
@@ -198,6 +201,15 @@ def test_a_record_that_cannot_be_used_is_told_in_a_line_and_not_averaged_in(
     assert str(bad) in line
     assert good.exists()
     assert "1.5000 (n = 1) [1.013873]" in shown.out
+
+
+def test_show_says_at_which_scale_there_are_records(tmp_path: Path, written: Written) -> None:
+    with pytest.raises(ValueError, match=r"^scale = smoke: there is no record of table2 at this scale in [^,]*$"):
+        Show("table2", out=tmp_path)()
+    written(table2.cell(REDUCED, "WRN", 0.5)[0], 10.0, shift_of(1.5))
+    with pytest.raises(ValueError, match=r"^scale = smoke: there is no record of table2 .*, but at reduced$"):
+        Show("table2", out=tmp_path)()
+    assert not (tmp_path / "results").exists()
 
 
 def test_show_refuses_what_it_does_not_know() -> None:
