@@ -25,6 +25,7 @@ OF_DROP = {0.0: BLUE, 0.1: GREEN, 0.3: YELLOW, 0.5: ORANGE, 0.7: PURPLE}
 OF_COLUMN = (BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW)
 MANY = 40
 """layers, whose marks would hide one another"""
+BANDS = "band: ± 1 standard deviation over seeds"
 PAGE = 7.0
 """inches, both columns of a journal"""
 LIMITS = {"a": (1.0, 3.0), "b": (1.0, 1.2)}
@@ -83,12 +84,11 @@ def _over_layers(results: Results, runs: Iterable[Run], x: str, y: str) -> Curve
     return Curve(np.array([getattr(row, x) for row in found[0]]), values.mean(0), spread)
 
 
-def _plot(axes: Axes, curve: Curve, style: str, color: str, label: str) -> None:
+def _plot(axes: Axes, curve: Curve, color: str, label: str) -> None:
     many = len(curve.x) > MANY
-    axes.plot(curve.x, curve.mean, style, color=color, label=label, ms=1 if many else 2.5, lw=0.5 if many else 1)
-    if style != "o":
-        low, high = curve.mean - curve.std, curve.mean + curve.std
-        axes.fill_between(curve.x, low, high, color=color, alpha=0.2, linewidth=0)
+    axes.plot(curve.x, curve.mean, "o-", color=color, label=label, ms=1 if many else 2.5, lw=0.5 if many else 1)
+    low, high = curve.mean - curve.std, curve.mean + curve.std
+    axes.fill_between(curve.x, low, high, color=color, alpha=0.2, linewidth=0)
 
 
 def _legend(figure: Figure, axes: Sequence[Axes], columns: int = 5) -> None:
@@ -103,7 +103,7 @@ def _legend(figure: Figure, axes: Sequence[Axes], columns: int = 5) -> None:
 
 @styled
 def _fig1(results: Results) -> Figure:
-    title = f"Fig. 1, lower part: DenseNet, {results.scale.called('C100')}"
+    title = f"Fig. 1, lower part: DenseNet, {results.scale.called('C100')}; {BANDS}"
     figure = _figure(title, 3.2)
     axes = figure.subplots()
     axes.set(xlabel="BN, in order of execution", ylabel="shift ratio")
@@ -112,7 +112,7 @@ def _fig1(results: Results) -> Figure:
         accuracy = figure1.accuracy(results, drop)
         if curve is not None and accuracy is not None:
             named = f"Dropout-(a) {drop}" if drop else "no Dropout"
-            _plot(axes, curve, "o-", color, f"{named}: accuracy {_told(accuracy)}%")
+            _plot(axes, curve, color, f"{named}: accuracy {_told(accuracy)}%")
     if axes.lines:
         axes.set_ylim(bottom=1)
     else:
@@ -128,29 +128,29 @@ def _told(spread: Spread) -> str:
 @styled
 def _fig3(results: Results) -> Figure:
     sets = results.scale.there(*table1.SETS)
-    figure = _figure("Fig. 3: angles of the filters, nets without Dropout", 0.9 + 2.4 * len(sets))
+    figure = _figure(f"Fig. 3: angles of the filters, nets without Dropout; {BANDS}", 0.9 + 2.4 * len(sets))
     grid = figure.subplots(len(sets), 2, squeeze=False)
     for data, (left, right) in zip(sets, grid, strict=True):
         left.set(xlabel="convolution", ylabel="mean of cos²θ", ylim=(0, 1), title=results.scale.called(data))
         right.set(xlabel="d, weights of a filter", ylabel="mean of d cos²θ", title=results.scale.called(data))
         for net in CIFAR_NETS:
             runs = table1.cell(results.scale, net, data)
-            for axes, x, y, style in ((left, "index", "cos2", "o-"), (right, "d", "d_cos2", "o")):
-                curve = _over_layers(results, runs, x, y)
-                if curve is not None:
-                    _plot(axes, curve, style, OF_NET[net], net)
+            curve, points = _over_layers(results, runs, "index", "cos2"), _over_layers(results, runs, "d", "d_cos2")
+            if curve is not None and points is not None:
+                _plot(left, curve, OF_NET[net], net)
+                right.plot(points.x, points.mean, "o", color=OF_NET[net], mfc="none", mew=0.6, ms=3, label=net)
         right.set(xlim=(0, None), ylim=(0, None))
         for axes in (left, right):
             if not axes.lines:
                 _not_run(axes)
-    _legend(figure, list(grid.flat))
+    _legend(figure, list(grid[:, 1]))
     return figure
 
 
 @styled
 def _fig4(results: Results) -> Figure:
     columns, drops = figure4.columns(results.scale), results.scale.drops
-    figure = _figure("Fig. 4: shift ratio of each BN, and test errors", 8.5)
+    figure = _figure(f"Fig. 4: shift ratio of each BN, and test errors; {BANDS}", 8.5)
     grid = figure.subplots(len(CIFAR_NETS) + 1, len(columns), squeeze=False)
     for column, panels in zip(columns, grid.T, strict=True):
         panels[0].set_title(column.title(results.scale))
@@ -159,7 +159,7 @@ def _fig4(results: Results) -> Figure:
             for drop in drops:
                 curve = _over_layers(results, column.cell(results.scale, net, drop), "index", "shift_ratio")
                 if curve is not None:
-                    _plot(axes, curve, "o-", OF_DROP[drop], f"Dropout {drop}")
+                    _plot(axes, curve, OF_DROP[drop], f"Dropout {drop}")
             low, high = LIMITS[column.placement]
             axes.set_ylim(low, max(high, axes.dataLim.y1 if axes.lines else high))
             if not axes.lines:
@@ -222,7 +222,7 @@ def _image(axes: Axes, title: str, pixels: np.ndarray | None) -> None:
 @styled
 def _fig6(results: Results) -> Figure:
     called, samples = results.scale.called("C100"), results.scale.ensemble.samples
-    figure = _figure(f"Fig. 6: PreResNet, {called}", 3.4)
+    figure = _figure(f"Fig. 6: PreResNet, {called}; {BANDS}", 3.4)
     axes = figure.subplots()
     axes.set(xlabel=f"number of samples used for Monte-Carlo averaging (k) on {called}", ylabel="test error (%)")
     found = [figure6.error(results, k) for k in range(1, samples + 1)]
@@ -231,7 +231,7 @@ def _fig6(results: Results) -> Figure:
     if errors:
         mean, std = np.array([each.mean for each in errors]), np.array([each.std or 0 for each in errors])
         curve = Curve(np.arange(1, len(errors) + 1), mean, std)
-        _plot(axes, curve, "o-", BLUE, "Monte-Carlo model averaging on Dropout-(b) 0.5")
+        _plot(axes, curve, BLUE, "Monte-Carlo model averaging on Dropout-(b) 0.5")
     lines = {
         "approximate averaging by weight scaling on Dropout-(b) 0.5": (figure6.weight_scaling(results), ORANGE),
         "Dropout-(b) 0.0 (without Dropout)": (results.test_error(figure6.baseline(results.scale)), GREEN),

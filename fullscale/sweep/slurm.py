@@ -77,6 +77,8 @@ class Slurm:
     def __post_init__(self) -> None:
         if missing := [command for command in ("sbatch", "squeue", "scontrol") if shutil.which(command) is None]:
             raise refusal("engine", "slurm", f"needs Slurm's commands, and {', '.join(missing)} cannot be found")
+        if in_queue() is None:
+            raise refusal("engine", "slurm", "squeue gets no answer from Slurm; is its controller running?")
 
     @property
     def place(self) -> Path:

@@ -2,20 +2,23 @@
 
 import json
 from collections.abc import Callable
+from itertools import combinations
 from pathlib import Path
 from statistics import fmean
 from typing import Any
 
 import pytest
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
 
 from fullscale import pictures
 from fullscale.data import load
-from fullscale.experiments import figure1, figure4, figure5, figure6, table2, table3, table4, table5
+from fullscale.experiments import figure1, figure4, figure5, figure6, table1, table2, table3, table4, table5
 from fullscale.experiments.catalogue import EXPERIMENTS
 from fullscale.experiments.pictures import drawn, png
 from fullscale.experiments.results import Results, gather
-from fullscale.experiments.scale import CIFAR_NETS, PAPER, SCALES, SMOKE, Scale
+from fullscale.experiments.scale import CIFAR_NETS, PAPER, SCALES, SMOKE, NetName, Scale
 from fullscale.measurements.kinds import Measurement
 from fullscale.sweep.run import merged
 
@@ -40,7 +43,7 @@ def gathered(scale: Scale, name: str, out: Path) -> Results:
 
 
 def texts(figure: Figure) -> str:
-    return pictures.svg(figure)
+    return "\n".join(each.get_text() for each in figure.findobj(Text) if isinstance(each, Text))
 
 
 def said(figure: Figure) -> str:
@@ -203,5 +206,77 @@ def test_without_the_papers_numbers_a_tables_picture_has_only_ours(
 def test_the_same_picture_is_the_same_bytes(tmp_path: Path, written: Written) -> None:
     written(table2.cell(SMOKE, "WRN", 0.5)[0], 10.0, shift_of(1.5))
     made = [drawn("table2", gathered(SMOKE, "table2", tmp_path), tmp_path) for _ in range(2)]
-    assert texts(made[0]) == texts(made[1])
+    assert pictures.svg(made[0]) == pictures.svg(made[1])
     assert png(made[0]) == png(made[1])
+
+
+def test_figure_3_has_the_papers_panels_and_order_for_each_set(tmp_path: Path, written: Written) -> None:
+    for net in CIFAR_NETS:
+        for cos2, run in zip((0.01, 0.03), table1.cell(SMOKE, net, "C10"), strict=True):
+            written(run, 10.0, angles_of(cos2))
+    figure = drawn("table1", gathered(SMOKE, "table1", tmp_path), tmp_path)
+    left, right = figure.axes
+    assert left.get_ylim() == (0, 1)
+    assert (right.get_xlim()[0], right.get_ylim()[0]) == (0, 0)
+    assert drawn_values(left, "x") == [[1, 2]] * 4
+    assert drawn_values(left, "y") == [pytest.approx([0.02, 0.02])] * 4
+    assert drawn_values(right, "x") == [[27, 1000]] * 4
+    assert drawn_values(right, "y") == [pytest.approx([0.54, 20])] * 4
+    (legend,) = figure.legends
+    assert [text.get_text() for text in legend.get_texts()] == list(CIFAR_NETS)
+    assert len({line.get_color() for line in left.lines}) == 4
+    assert [line.get_color() for line in left.lines] == [line.get_color() for line in right.lines]
+
+
+def angles_of(cos2: float) -> Callable[[Measurement], dict[str, Any]]:
+    rows = [
+        {"index": k + 1, "name": f"{k}", "filters": 1, "zero_filters": 0, "d": d, "cos2": cos2, "d_cos2": d * cos2}
+        for k, d in enumerate((27, 1000))
+    ]
+    return lambda _: {"rows": rows, "cos2": cos2, "d_cos2": fmean(row["d_cos2"] for row in rows)}
+
+
+def test_bands_are_one_deviation_over_seeds(tmp_path: Path, written: Written) -> None:
+    for seed, run in enumerate(figure1.cell(SMOKE, 0.5)):
+        written(run, 30.0, shift_of(2.0 + seed))
+    (axes,) = drawn("fig1", gathered(SMOKE, "fig1", tmp_path), tmp_path).axes
+    (band,) = axes.collections
+    low, high = band.get_datalim(axes.transData).intervaly  # type: ignore[attr-defined]
+    assert (low, high) == pytest.approx((2.5 - 0.5**0.5, 4.5 + 0.5**0.5))
+
+
+def test_a_missing_run_is_left_out_and_the_others_keep_their_places(tmp_path: Path, written: Written) -> None:
+    (column, _) = figure4.columns(SMOKE)
+    wanted: list[tuple[NetName, float]] = [("WRN", 0.0), ("WRN", 0.5), ("DenseNet", 0.5)]
+    for net, drop in wanted:
+        written(column.cell(SMOKE, net, drop)[0], 10.0, shift_of(1.1))
+    figure = drawn("fig4", gathered(SMOKE, "fig4", tmp_path), tmp_path)
+    shifts = figure.axes[:8:2]
+    assert [len(axes.lines) for axes in shifts] == [0, 0, 2, 1]
+    assert [[text.get_text() for text in axes.texts] for axes in shifts] == [["NOT RUN"], ["NOT RUN"], [], []]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["Dropout 0.0", "Dropout 0.5"]
+    bars: list[Any] = list(figure.axes[8].patches)
+    middles = [bar.get_x() + bar.get_width() / 2 for bar in bars]
+    assert middles == pytest.approx([2 - 0.8 / 3, 2 + 0.8 / 3, 3 + 0.8 / 3])
+    assert [tick.get_text() for tick in figure.axes[8].get_xticklabels()] == list(CIFAR_NETS)
+
+
+PANELS = {"fig1": (1, 1), "table1": (2, 4), "fig4": (10, 20), "table2": (2, 2), "table3": (2, 4), "table4": (2, 4)}
+
+
+@pytest.mark.parametrize("name", PANELS)
+def test_there_are_as_many_panels_as_the_paper_has_or_one_sets(name: str, tmp_path: Path) -> None:
+    made = [drawn(name, gathered(scale, name, tmp_path), tmp_path) for scale in (SMOKE, PAPER)]
+    assert tuple(len(figure.axes) for figure in made) == PANELS[name]
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_nothing_leaves_the_page_and_no_panel_covers_another(name: str, tmp_path: Path) -> None:
+    figure = drawn(name, gathered(SMOKE, name, tmp_path), tmp_path)
+    figure.draw_without_rendering()  # which lays it out
+    there, (width, height) = figure.get_tightbbox(), figure.get_size_inches()
+    assert min(there.x0, there.y0) >= 0
+    assert there.x1 <= width
+    assert there.y1 <= height
+    panels: list[Any] = [axes.get_tightbbox() for axes in figure.axes]
+    assert not [pair for pair in combinations(panels, 2) if Bbox.intersection(*pair) is not None]

@@ -106,6 +106,18 @@ def test_bad_input_is_told_in_one_line_before_anything_is_done(
     assert not list(tmp_path.glob("runs/*"))
 
 
+def test_a_slurm_that_does_not_answer_is_told_before_anything_is_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for command in ("sbatch", "squeue", "scontrol"):
+        (tmp_path / command).write_text("#!/bin/sh\nexit 1\n")
+        (tmp_path / command).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    code, out, err = ran(capsys, "table5", "--engine", "slurm", "--out", str(tmp_path / "runs"))
+    assert (code, out) == (2, "")
+    assert err == "fullscale: engine = slurm: squeue gets no answer from Slurm; is its controller running?\n"
+
+
 def test_a_sweep_with_failures_does_the_rest_reports_and_exits_with_1(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,6 +134,7 @@ def test_a_sweep_with_failures_does_the_rest_reports_and_exits_with_1(
     assert "NOT RUN [21.70]" in out
 
 
+@pytest.mark.timeout(1200)  # some 45 seconds on a machine that does not stand still
 def test_all_nine_experiments_from_nothing_to_their_tables_and_figures(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
