@@ -154,7 +154,11 @@ def read(path: Path) -> Record:
     if there.get("schema") != SCHEMA:
         raise refusal("schema", there.get("schema"), f"{path} is of another version; {SCHEMA} is read")
     checked = typed(there, Record, path)
-    if recipes.read(checked["recipe"]).hash != checked["recipe_hash"]:
+    try:
+        recipe = recipes.read(checked["recipe"])
+    except (TypeError, ValueError) as error:
+        raise refusal("file", path, f"is no record of a run: {error}") from None
+    if recipe.hash != checked["recipe_hash"]:
         raise refusal("file", path, f"is altered: its recipe is not the one of hash {checked['recipe_hash']}")
     return checked
 

@@ -8,8 +8,9 @@ from fullscale.experiments import text
 from fullscale.experiments.catalogue import chosen
 from fullscale.experiments.experiment import Experiment
 from fullscale.experiments.results import Results, gather
-from fullscale.experiments.scale import SCALES, Scale, ScaleName
+from fullscale.experiments.scale import SCALES, Scale, ScaleName, in_precision
 from fullscale.files import folder, replace
+from fullscale.recipes import Compile, Precision
 from fullscale.sweep.run import merged
 from fullscale.terminal import Positional, add, complain, say, show, table
 from fullscale.train import RECORD
@@ -34,15 +35,20 @@ class Show:
     """the folder of the sweep"""
     root: Path = Path("data")
     """where the data are, for the images of Fig. 5"""
+    precision: Precision = "float32"
+    """as it was swept"""
+    compile: Compile = "off"
+    """as it was swept"""
 
     def __call__(self) -> int:
         """Show, if there is anything to show."""
         experiments = chosen(self.name)
-        if not begun(experiments, SCALES[self.scale], self.out):
-            others = [name for name, scale in SCALES.items() if begun(experiments, scale, self.out)]
+        scales = {name: in_precision(scale, self.precision, self.compile) for name, scale in SCALES.items()}
+        if not begun(experiments, scales[self.scale], self.out):
+            others = [name for name, scale in scales.items() if begun(experiments, scale, self.out)]
             rule = f"there is no record of {self.name} at this scale in {self.out}"
             raise refusal("scale", self.scale, f"{rule}, but at {' and '.join(others)}" if others else rule)
-        return shown(experiments, SCALES[self.scale], self.out, self.root)
+        return shown(experiments, scales[self.scale], self.out, self.root)
 
 
 def begun(experiments: tuple[Experiment, ...], scale: Scale, out: Path) -> bool:

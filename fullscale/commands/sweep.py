@@ -14,7 +14,7 @@ from fullscale.commands.show import shown
 from fullscale.contracts import whole
 from fullscale.data import load
 from fullscale.experiments.catalogue import chosen
-from fullscale.experiments.scale import SCALES, Scale, ScaleName
+from fullscale.experiments.scale import SCALES, ScaleName, in_precision
 from fullscale.files import folder
 from fullscale.launch import Team, device_named, require_threads
 from fullscale.recipes import Compile, Precision
@@ -81,7 +81,7 @@ class Sweep:
 
     def __call__(self) -> int:
         """Plan, explain, or do and show."""
-        experiments, scale = chosen(self.name), self.scaled()
+        experiments, scale = chosen(self.name), in_precision(SCALES[self.scale], self.precision, self.compile)
         runs = merged(run for experiment in experiments for run in experiment.runs(scale))
         if self.why is not None:
             explain(runs, self.why, self.out)
@@ -90,11 +90,6 @@ class Sweep:
             return self.tell(plan(runs, self.out))
         failed = self.do(runs)
         return shown(experiments, scale, self.out, self.root) or failed
-
-    def scaled(self) -> Scale:
-        """Return the scale, in the precision that is asked for."""
-        scale = SCALES[self.scale]
-        return replace(scale, settings={**scale.settings, "precision": self.precision, "compile": self.compile})
 
     def do(self, runs: tuple[Run, ...]) -> int:
         """Have the runs done that are missing, and return the exit code."""

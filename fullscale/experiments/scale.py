@@ -1,13 +1,13 @@
 """How large an experiment is run: with which networks, on which data, how long and how often."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias
 
 from fullscale.data import DataName
 from fullscale.measurements.kinds import Ensemble, Measurement
 from fullscale.placement import Where
-from fullscale.recipes import recipe
+from fullscale.recipes import Compile, Precision, recipe
 from fullscale.sweep.run import Run
 
 ScaleName: TypeAlias = Literal["smoke", "reduced", "paper"]
@@ -122,3 +122,8 @@ PAPER = Scale(
     ensemble=Ensemble(samples=80, groups=5),
 )
 SCALES: Mapping[ScaleName, Scale] = {scale.name: scale for scale in (SMOKE, REDUCED, PAPER)}
+
+
+def in_precision(scale: Scale, precision: Precision, compile: Compile) -> Scale:  # noqa: A002 (a recipe's own name)
+    """Return the scale with other arithmetic in all of its recipes."""
+    return replace(scale, settings={**scale.settings, "precision": precision, "compile": compile})

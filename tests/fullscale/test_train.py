@@ -255,7 +255,7 @@ def forget(out: Path, *names: str) -> None:
         (lambda out: (out / "record.json").write_text('{"schema": 1}'), "file = .*record.json: is no record of a run"),
         (lambda out: forget(out, "hardware", "processes"), "file = .*: is no record of a run: .* field `processes`"),
         (lambda out: forget(out, "data", "checksum"), "file = .*: is no record of a run: .* field `checksum`"),
-        (lambda out: forget(out, "recipe", "lr"), "recipe = lr: missing, or not a field of a recipe"),
+        (lambda out: forget(out, "recipe", "lr"), "file = .*: is no record of a run: recipe = lr: missing, or not"),
         (lambda out: (out / "record.json").write_text("{}"), "schema = None: .*record.json is of another"),
     ],
 )

@@ -15,7 +15,7 @@ from fullscale.experiments import table2, table3, table4, text
 from fullscale.experiments.catalogue import EXPERIMENTS, chosen
 from fullscale.experiments.printed import printed
 from fullscale.experiments.results import Results, Spread, gather, spread
-from fullscale.experiments.scale import CIFAR_NETS, PAPER, REDUCED, SCALES, SMOKE, Scale
+from fullscale.experiments.scale import CIFAR_NETS, PAPER, REDUCED, SCALES, SMOKE, Scale, in_precision
 from fullscale.experiments.table import Cell
 from fullscale.measurements.kinds import Measurement
 from fullscale.measurements.shift import Shift
@@ -210,6 +210,13 @@ def test_show_says_at_which_scale_there_are_records(tmp_path: Path, written: Wri
     with pytest.raises(ValueError, match=r"^scale = smoke: there is no record of table2 .*, but at reduced$"):
         Show("table2", out=tmp_path)()
     assert not (tmp_path / "results").exists()
+
+
+def test_show_finds_what_was_swept_in_another_precision(tmp_path: Path, written: Written) -> None:
+    written(table2.cell(in_precision(SMOKE, "bf16", "off"), "WRN", 0.5)[0], 10.0, shift_of(1.5))
+    with pytest.raises(ValueError, match=r"there is no record of table2"):
+        Show("table2", out=tmp_path)()
+    assert Show("table2", out=tmp_path, precision="bf16")() == 0
 
 
 def test_show_refuses_what_it_does_not_know() -> None:

@@ -116,7 +116,9 @@ SPOILT: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "an impossible error": (put("final", "test_error", 101.0), "Expected `float` <= 100"),
     "no epochs": (put("epochs", []), "Expected `array` of length >= 1"),
     "an altered recipe": (put("recipe", "drop", 0.1), "is altered: its recipe is not the one of hash"),
-    "a recipe that is none": (drop_field("recipe", "lr"), "recipe = lr: missing, or not a field of a recipe"),
+    "a recipe of other types": (put("recipe", "milestones", 5), "record.json: is no record of a run: 'int' object"),
+    "a recipe of words": (put("recipe", "epochs", "ten"), "record.json: is no record of a run: epochs = ten"),
+    "a recipe that is none": (drop_field("recipe", "lr"), "record.json: is no record of a run: recipe = lr: missing"),
 }
 
 
