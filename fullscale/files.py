@@ -28,7 +28,7 @@ def replace(path: Path, content: bytes) -> None:
     Raises:
         ValueError: if it cannot be written; the file then stays as it was.
     """
-    unfinished = path.with_name(f".{path.name}.unfinished")
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")  # others may write the same file
     try:
         with unfinished.open("wb") as file:
             file.write(content)

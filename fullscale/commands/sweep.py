@@ -89,7 +89,8 @@ class Sweep:
         if self.plan:
             return self.tell(plan(runs, self.out))
         failed = self.do(runs)
-        return shown(experiments, scale, self.out, self.root) or failed
+        code = shown(experiments, scale, self.out, self.root)
+        return failed or code
 
     def do(self, runs: tuple[Run, ...]) -> int:
         """Have the runs done that are missing, and return the exit code."""

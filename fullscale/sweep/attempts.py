@@ -6,7 +6,7 @@ from pathlib import Path
 from fullscale.files import read_json, write_json
 from fullscale.record import typed
 
-NOTE = "attempt.json"
+NOTES = "attempt-*.json"
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,7 @@ class Attempt:
     """What a sweep has tried.
 
     Attributes:
-        sweep: which; another one begins to count anew.
+        sweep: which; each counts for itself.
         count: attempts that were begun.
         told: what went wrong in the last one; empty while it goes on, and where its process died.
         final: no more are made.
@@ -28,17 +28,16 @@ class Attempt:
 
 def last(place: Path, sweep: str) -> Attempt:
     """Return this sweep's last attempt at the run in a folder; one of count 0 where there was none."""
-    path = place / NOTE
+    path = _path(place, sweep)
     try:
-        found = typed(read_json(path), Attempt, path)
+        return typed(read_json(path), Attempt, path)
     except ValueError:  # missing, or not to be understood: nothing but the count is lost
         return Attempt(sweep, 0)
-    return found if found.sweep == sweep else Attempt(sweep, 0)
 
 
 def note(place: Path, attempt: Attempt) -> None:
     """Keep an attempt."""
-    write_json(place / NOTE, asdict(attempt))
+    write_json(_path(place, attempt.sweep), asdict(attempt))
 
 
 def begun(place: Path, sweep: str, at_most: int) -> bool:
@@ -58,6 +57,10 @@ def failed(place: Path, sweep: str, told: str, *, final: bool) -> None:
     note(place, replace(last(place, sweep), told=told, final=final))
 
 
-def forget(place: Path) -> None:
+def forget(place: Path, sweep: str) -> None:
     """Remove the note: the run is finished, or was asked to stop, which does not count."""
-    (place / NOTE).unlink(missing_ok=True)
+    _path(place, sweep).unlink(missing_ok=True)
+
+
+def _path(place: Path, sweep: str) -> Path:
+    return place / NOTES.replace("*", sweep)

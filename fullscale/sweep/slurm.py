@@ -47,7 +47,7 @@ class Job:
     def checkpoint(self) -> DelayedSubmission:
         """Say what goes on later; being interrupted is no failed attempt."""
         for run in self.worker.runs:
-            attempts.forget(self.worker.out / run.name)
+            attempts.forget(self.worker.out / run.name, self.worker.sweep)
         return DelayedSubmission(self)
 
 

@@ -62,7 +62,7 @@ def why(run: Run, out: Path) -> str:
         case "to train":
             return f"is trained: {_anew(run, out)}"
         case "to finish":
-            return f"is finished: it was interrupted in epoch {found.epochs + 1} of {run.recipe.epochs}"
+            return f"is finished: it was interrupted after {found.epochs} of {run.recipe.epochs} epochs"
         case "to measure":
             there = of_run(run, out)
             return "; ".join(f"{each.kind} is measured: {_lack(there, each)}" for each in found.missing)

@@ -74,7 +74,7 @@ def rates(recipes: Sequence[Recipe], team: Team, out: Path, told: Callable[[str]
     Raises:
         ValueError: if what is kept cannot be read.
     """
-    path = folder(out) / KEPT
+    path = out / KEPT
     kept = record.typed(read_json(path), dict[str, Rates], path) if path.exists() else {}
     found: dict[str, Rates] = {}
     for recipe in recipes:
@@ -82,7 +82,7 @@ def rates(recipes: Sequence[Recipe], team: Team, out: Path, told: Callable[[str]
         if key not in kept:
             told(f"measuring the throughput of {recipe.net}")
             kept[key] = measured(recipe, team)
-            write_json(path, {name: record.plain(own) for name, own in kept.items()})
+            write_json(folder(out) / KEPT, {name: record.plain(own) for name, own in kept.items()})
         found[recipe.net] = kept[key]
     return found
 

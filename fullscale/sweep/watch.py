@@ -36,11 +36,11 @@ def watch(runs: Sequence[Run], out: Path, sweep: str, engine: Engine, onlooker: 
     with noted() as request:
         try:
             while left := _left(left, out, sweep, failed, onlooker):
+                if request.signal:
+                    raise Stopped(f"stopped with {len(left)} runs left; {engine.leaving}", request.signal)
                 for run, told in engine.tend(left).items():
                     failed[run] = told
                     onlooker.failed(run, told)
-                if request.signal:
-                    raise Stopped(f"stopped with {len(left)} runs left; {engine.leaving}", request.signal)
                 time.sleep(engine.pause)
         finally:
             engine.leave()

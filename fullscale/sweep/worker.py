@@ -90,7 +90,7 @@ class Worker:
         try:
             self.do(run, processes, request)
         except (Stopped, KeyboardInterrupt, Busy):
-            attempts.forget(place)
+            attempts.forget(place, self.sweep)
             raise
         except Exception as error:
             hopeless = isinstance(error, Diverged) or attempts.last(place, self.sweep).count >= self.attempts
@@ -99,7 +99,7 @@ class Worker:
             if not hopeless:  # who watches the sweep tells the rest
                 complain(f"{run.name}: {told(error)}; it is tried again after the others")
         else:
-            attempts.forget(place)
+            attempts.forget(place, self.sweep)
 
     def do(self, run: Run, processes: Team, request: Request) -> None:
         """Train what is left, then take the measurements that are missing; each is in the record once it is taken."""

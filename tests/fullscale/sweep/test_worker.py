@@ -87,7 +87,7 @@ def test_two_sweeps_at_once_share_the_runs_and_leave_the_same_records(
         process.join()
     assert [process.exitcode for process in both] == [0, 0]
     assert records(own.out) == whole
-    assert not list(own.out.glob(f"*/{attempts.NOTE}"))
+    assert not list(own.out.glob(f"*/{attempts.NOTES}"))
 
 
 def test_a_run_that_fails_is_tried_again_after_the_others_and_stops_none(
@@ -110,6 +110,18 @@ def test_another_sweep_tries_anew_what_has_failed(made: Callable[..., Run], work
         own = worker(bad, sweep=sweep)
         own()
         assert attempts.last(own.out / bad.name, sweep).count == 2
+
+
+def test_two_sweeps_that_fail_count_for_themselves_and_come_to_an_end(
+    made: Callable[..., Run], worker: Callable[..., Worker], started: Callable[..., BaseProcess]
+) -> None:
+    own = worker(*(made(seed, data="cifar10") for seed in range(2)))
+    both = [started(replace(own, sweep=sweep)) for sweep in ("one", "other")]
+    for process in both:
+        process.join(60)
+    assert [process.exitcode for process in both] == [0, 0]
+    for run in own.runs:
+        assert [attempts.last(own.out / run.name, sweep).count for sweep in ("one", "other")] == [2, 2]
 
 
 def test_a_run_that_diverges_is_not_repeated(made: Callable[..., Run], worker: Callable[..., Worker]) -> None:
