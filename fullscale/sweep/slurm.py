@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import submitit
+from submitit.core.utils import FailedJobError
 from submitit.helpers import DelayedSubmission
 
 from fullscale.contracts import refusal
@@ -117,8 +118,11 @@ class Slurm:
             additional_parameters=dict(self.options),
             **({"gpus_per_node": self.gpus} if self.gpus else {}),
         )
-        with executor.batch():
-            jobs = [executor.submit(Job(replace(self.worker, runs=(run,)))) for run in runs]
+        try:
+            with executor.batch():
+                jobs = [executor.submit(Job(replace(self.worker, runs=(run,)))) for run in runs]
+        except FailedJobError as error:
+            raise refusal("engine", "slurm", f"sbatch refuses: {' '.join(str(error).split())}") from None
         self._submitted.update(run.name for run in runs)
         return {run.name: job.job_id for run, job in zip(runs, jobs, strict=True)}
 
