@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import islice
 
+import torch
 from torch import Tensor, nn
 
 from fullscale.data import Batch, Source
@@ -40,6 +41,10 @@ class Subject:
     def augmented(self) -> Iterator[Batch]:
         """Start a pass over the training images, in training's batches and augmentation, of an epoch not trained on."""
         return islice(self.source.train_batches(self.batch, self.seed, self.recipe.epochs), self.batches)
+
+    def mixed(self) -> Tensor:
+        """Draw an order of the training images: (n,) of their indices, since a BN's batch must be as in training."""
+        return torch.randperm(self.source.train_count, generator=torch.Generator().manual_seed(self.seed))
 
     def plain(self, order: Tensor) -> Iterator[Batch]:
         """Start a pass over the training images as they are, in an order: (n,) of their indices."""

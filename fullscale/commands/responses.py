@@ -4,8 +4,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from fullscale.commands.of_run import OfRun
 from fullscale.files import write_json
 from fullscale.responses import MODES, Flip, Responses, respond
@@ -26,9 +24,8 @@ class Respond(OfRun):
     def __call__(self) -> int:
         """Compute, write, draw and show."""
         with self.opened() as opened:
-            count, generator = opened.source.train_count, torch.Generator().manual_seed(self.seed)
-            order = torch.randperm(count, generator=generator)  # a BN's batch must be mixed, as in training
-            with Bar(opened.seen(count)) as bar:
+            order = opened.mixed()
+            with Bar(opened.seen(len(order))) as bar:
                 shown = respond(opened.net, opened.plain(order), seed=self.seed, keep=self.keep, progress=bar.show)
             examples = tuple(replace(flip, index=int(order[flip.index])) for flip in shown.examples)
             found = replace(shown, examples=examples)

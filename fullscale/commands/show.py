@@ -5,13 +5,12 @@ from pathlib import Path
 
 from fullscale.contracts import refusal
 from fullscale.experiments import text
-from fullscale.experiments.catalogue import chosen
+from fullscale.experiments.catalogue import chosen, runs_of
 from fullscale.experiments.experiment import Experiment
 from fullscale.experiments.results import Results, gather
 from fullscale.experiments.scale import SCALES, Scale, ScaleName, in_precision
 from fullscale.files import folder, replace
 from fullscale.recipes import Compile, Precision
-from fullscale.sweep.run import merged
 from fullscale.terminal import Positional, add, complain, say, show, table
 from fullscale.train import RECORD
 
@@ -53,12 +52,12 @@ class Show:
 
 def begun(experiments: tuple[Experiment, ...], scale: Scale, out: Path) -> bool:
     """Whether there is a record of any run."""
-    return any((out / run.name / RECORD).exists() for each in experiments for run in each.runs(scale))
+    return any((out / run.name / RECORD).exists() for run in runs_of(experiments, scale))
 
 
 def shown(experiments: tuple[Experiment, ...], scale: Scale, out: Path, root: Path) -> int:
     """Print and draw experiments, and return the exit code: there may be records that cannot be used."""
-    results = gather(scale, merged(run for each in experiments for run in each.runs(scale)), out)
+    results = gather(scale, runs_of(experiments, scale), out)
     for experiment in experiments:
         printed(experiment, results)
         say(f"written: {', '.join(map(str, written(experiment, results, root)))}")

@@ -13,7 +13,7 @@ from fullscale.commands.of_sweep import Machine, Narrator, explain, planned
 from fullscale.commands.show import shown
 from fullscale.contracts import whole
 from fullscale.data import load
-from fullscale.experiments.catalogue import chosen
+from fullscale.experiments.catalogue import chosen, runs_of
 from fullscale.experiments.scale import SCALES, ScaleName, in_precision
 from fullscale.files import folder
 from fullscale.launch import Team, device_named, require_threads
@@ -22,7 +22,7 @@ from fullscale.sweep.engine import Engine
 from fullscale.sweep.local import Local
 from fullscale.sweep.machine import devices
 from fullscale.sweep.plan import Plan, plan
-from fullscale.sweep.run import Run, merged
+from fullscale.sweep.run import Run
 from fullscale.sweep.throughput import Rates, given, rates
 from fullscale.sweep.watch import watch
 from fullscale.sweep.worker import Worker
@@ -82,7 +82,7 @@ class Sweep:
     def __call__(self) -> int:
         """Plan, explain, or do and show."""
         experiments, scale = chosen(self.name), in_precision(SCALES[self.scale], self.precision, self.compile)
-        runs = merged(run for experiment in experiments for run in experiment.runs(scale))
+        runs = runs_of(experiments, scale)
         if self.why is not None:
             explain(runs, self.why, self.out)
             return 0

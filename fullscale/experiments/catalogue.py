@@ -1,10 +1,13 @@
 """The experiments by name, in the paper's order."""
 
+from collections.abc import Iterable
 from difflib import get_close_matches
 
 from fullscale.contracts import refusal
 from fullscale.experiments import figure1, figure4, figure5, figure6, table1, table2, table3, table4, table5
 from fullscale.experiments.experiment import Experiment
+from fullscale.experiments.scale import Scale
+from fullscale.sweep.run import Run, merged
 
 EXPERIMENTS = {
     experiment.name: experiment
@@ -21,6 +24,11 @@ EXPERIMENTS = {
     )
 }
 ALL, ALSO = "all", {"fig3": "table1"}
+
+
+def runs_of(experiments: Iterable[Experiment], scale: Scale) -> tuple[Run, ...]:
+    """Return the runs of experiments; those that they share are one."""
+    return merged(run for experiment in experiments for run in experiment.runs(scale))
 
 
 def chosen(name: str) -> tuple[Experiment, ...]:

@@ -43,12 +43,14 @@ class Results:
 
     Attributes:
         out: the folder of the sweep.
+        measured: what each measurement of a run came to; None, or nothing, where it is missing.
         refused: what is wrong with records that could not be used, a line each.
     """
 
     scale: Scale
     out: Path
     records: Mapping[str, Record]
+    measured: Mapping[tuple[str, Measurement], Any]
     refused: tuple[str, ...] = ()
 
     def of(self, runs: Iterable[Run]) -> list[Record]:
@@ -64,8 +66,7 @@ class Results:
 
     def numbers(self, runs: Iterable[Run], measurement: Measurement) -> list[Any]:
         """Return what a measurement came to in those of the runs that have it."""
-        there = [(self.records[run.name], self.out / run.name / RECORD) for run in runs if run.name in self.records]
-        found = [measured(record, measurement, path) for record, path in there]
+        found = (self.measured.get((run.name, measurement)) for run in runs)
         return [each for each in found if each is not None]
 
     def spread(self, runs: Iterable[Run], measurement: Measurement, read: Callable[[Any], float]) -> Spread | None:
@@ -80,23 +81,27 @@ class Results:
 def gather(scale: Scale, runs: Iterable[Run], out: Path) -> Results:
     """Read the records of runs; one that cannot be read, or is incomplete, is refused and not averaged in."""
     records: dict[str, Record] = {}
+    numbers: dict[tuple[str, Measurement], Any] = {}
     refused: list[str] = []
     for run in runs:
         if not (out / run.name / RECORD).exists():
             continue
         try:
-            records[run.name] = _whole(run, out)
+            record = of_run(run, out)
+            taken = _taken(run, record, out / run.name / RECORD)
         except ValueError as error:
             refused.append(str(error))
-    return Results(scale, out, records, tuple(refused))
+        else:
+            records[run.name] = record
+            numbers |= {(run.name, measurement): own for measurement, own in taken.items()}
+    return Results(scale, out, records, numbers, tuple(refused))
 
 
-def _whole(run: Run, out: Path) -> Record:
-    """Read a record, whose measurements must be complete; which of them there are is another question."""
-    record, path = of_run(run, out), out / run.name / RECORD
-    for measurement in run.measurements:
-        numbers = measured(record, measurement, path)
+def _taken(run: Run, record: Record, path: Path) -> dict[Measurement, Any]:
+    """Read the measurements that a record has, which must be complete; which there are is another question."""
+    found = {measurement: measured(record, measurement, path) for measurement in run.measurements}
+    for measurement, numbers in found.items():
         if numbers is not None and not complete(measurement, numbers):
             told = f"is no record of a run: its {measurement.kind} lacks numbers, or has some that cannot be"
             raise refusal("file", path, told)
-    return record
+    return found

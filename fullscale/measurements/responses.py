@@ -3,8 +3,6 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-import torch
-
 from fullscale.measurements.cost import Sizes
 from fullscale.responses import MODES, Flip, respond
 from fullscale.specimen import Progress
@@ -74,8 +72,7 @@ class Responses:
         Raises:
             ValueError: as `fullscale.responses.respond`.
         """
-        mixing = torch.Generator().manual_seed(subject.seed)
-        order = torch.randperm(subject.source.train_count, generator=mixing)  # a BN's batch must be as in training
+        order = subject.mixed()
         found = respond(subject.net, subject.plain(order), seed=subject.seed, keep=self.keep, progress=progress)
         examples = tuple(_example(flip, int(order[flip.index])) for flip in found.examples)
         errors = tuple(Switched(mode.noise, mode.by_batch, found.errors[mode]) for mode in MODES)
