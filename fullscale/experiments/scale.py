@@ -92,7 +92,7 @@ SMOKE = Scale(
 )
 REDUCED = Scale(
     name="reduced",
-    told="REDUCED: 6 epochs of 10,000 images of CIFAR-10, small siblings, 3 seeds",
+    told="REDUCED: 4 epochs of 8,000 images of CIFAR-10, small siblings, 3 seeds",
     nets={
         "PreResNet": "preresnet-8",
         "ResNeXt": "resnext-11-4x4-32",
@@ -103,8 +103,8 @@ REDUCED = Scale(
     },
     sets={"C10": "cifar10"},
     seeds=(0, 1, 2),
-    ensemble=Ensemble(samples=30, groups=3),
-    settings={"epochs": 6, "images": 10_000},
+    ensemble=Ensemble(samples=30, groups=2),
+    settings={"epochs": 4, "images": 8_000},
 )
 PAPER = Scale(
     name="paper",
