@@ -183,7 +183,7 @@ def sole_writer(directory: Path, lock: str = ".lock") -> Iterator[None]:
 
     Raises:
         Busy: if another process has it.
-        ValueError: if nothing can be written there.
+        ValueError: if nothing can be written there, or its file system knows no locks.
     """
     try:
         descriptor = os.open(directory / lock, os.O_RDWR | os.O_CREAT, 0o666)
@@ -201,5 +201,7 @@ def _lock(descriptor: int, directory: Path) -> None:
         return  # no such locks there
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    except (BlockingIOError, PermissionError):  # which of them depends on the system
         raise Busy("out", directory, "another process is at work in it") from None
+    except OSError as error:
+        raise refusal("out", directory, f"cannot be locked: {error.strerror}") from error

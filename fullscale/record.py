@@ -25,6 +25,7 @@ HERE = Path(__file__).parent
 
 Typed = TypeVar("Typed")
 Percent: TypeAlias = Annotated[float, msgspec.Meta(ge=0, le=100)]
+Positive: TypeAlias = Annotated[float, msgspec.Meta(gt=0)]
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=1)]
 
 
@@ -147,8 +148,8 @@ def read(path: Path) -> Record:
     """Read the record of a finished run.
 
     Raises:
-        ValueError: if it cannot be read, is of another schema, lacks or has mistaken what every record has, or if its
-            recipe is not the one that its hash is of.
+        ValueError: if it cannot be read, is of another schema, lacks or has mistaken what every record has, or
+            contradicts itself.
     """
     there = read_json(path)
     if there.get("schema") != SCHEMA:
@@ -158,12 +159,26 @@ def read(path: Path) -> Record:
         recipe = recipes.read(checked["recipe"])
     except (TypeError, ValueError) as error:
         raise refusal("file", path, f"is no record of a run: {error}") from None
-    if recipe.hash != checked["recipe_hash"]:
-        raise refusal("file", path, f"is altered: its recipe is not the one of hash {checked['recipe_hash']}")
+    if contradiction := _contradiction(checked, recipe):
+        raise refusal("file", path, f"is altered: {contradiction}")
     return checked
 
 
-def typed(value: Any, kind: type[Typed], path: Path) -> Typed:
+def _contradiction(there: Record, recipe: recipes.Recipe) -> str:
+    """Say in what a record contradicts itself; nothing if it does not."""
+    epochs, final = there["epochs"], there["final"]
+    if recipe.hash != there["recipe_hash"]:
+        return f"its recipe is not the one of hash {there['recipe_hash']}"
+    if [epoch["epoch"] for epoch in epochs] != [*range(1, recipe.epochs + 1)]:
+        return f"its epochs are not those from 1 to {recipe.epochs}"
+    if any(final[name] != epochs[-1][name] for name in Final.__annotations__):
+        return "its final numbers are not those of its last epoch"
+    if there["data"]["name"] != recipe.data:
+        return f"its data are {there['data']['name']}, and those of its recipe {recipe.data}"
+    return ""
+
+
+def typed(value: Any, kind: type[Typed], path: Path, called: str = "record of a run") -> Typed:
     """Turn plain JSON into a type, as which it must be complete.
 
     Raises:
@@ -172,7 +187,7 @@ def typed(value: Any, kind: type[Typed], path: Path) -> Typed:
     try:
         return msgspec.convert(value, kind)
     except msgspec.ValidationError as error:
-        raise refusal("file", path, f"is no record of a run: {error}") from None
+        raise refusal("file", path, f"is no {called}: {error}") from None
 
 
 def plain(settings: Any) -> dict[str, Any]:

@@ -12,6 +12,11 @@ HERE = Path(__file__).parent
 
 @cache
 def behind(module: str) -> Mapping[str, str]:
+    """Return `on_disk`, as it was when this process first asked: soon after it had imported what it runs."""
+    return on_disk(module)
+
+
+def on_disk(module: str) -> dict[str, str]:
     """Return the files behind a module of this package, by path in it, with 16 hex digits of each one's SHA-256.
 
     Digests are of syntax trees without docstrings: neither comments nor layout change them. Imports count wherever

@@ -16,6 +16,8 @@ from fullscale.sweep.throughput import FORWARD, Rates
 from fullscale.sweep.watch import Onlooker
 from fullscale.terminal import Bar, add, complain, say, show, table
 
+LEFT_ALONE = "is not run again, nor used: its record cannot be; remove it to have the run repeated"
+
 
 @dataclass(frozen=True)
 class Machine:
@@ -32,17 +34,27 @@ class Machine:
     rates: Mapping[str, Rates]
 
 
-def explain(runs: Sequence[Run], part: str, out: Path) -> None:
+def explain(runs: Sequence[Run], part: str, out: Path) -> int:
     """Say why runs are, or are not, run again.
 
+    Returns:
+        how many have records that cannot be used.
+
     Raises:
-        ValueError: if none has such a part in its name, or a record cannot be read.
+        ValueError: if none has such a part in its name.
     """
     meant = [run for run in runs if part in run.name]
     if not meant:
         raise refusal("why", part, f"must be a part of the name of a run, such as {runs[0].name}; --plan names all")
+    refused = 0
     for run in meant:
-        say(f"{run.name} {why(run, out)}")
+        try:
+            say(f"{run.name} {why(run, out)}")
+        except ValueError as error:
+            refused += 1
+            say(f"{run.name} {LEFT_ALONE}")
+            complain(str(error))
+    return refused
 
 
 def planned(plan: Plan, machine: Machine, title: str) -> None:
@@ -108,6 +120,15 @@ class Narrator(Onlooker):
         """Tell what was wrong."""
         self._failed += 1
         complain(f"{run.name} has failed: {told}")
+
+    def refused(self, run: Run, told: str) -> None:
+        """Say that it is left alone; what is wrong with it is told with the results."""
+        del told
+        complain(f"{run.name} {LEFT_ALONE}")
+
+    def stopping(self) -> None:
+        """Say why it takes a moment."""
+        complain("stopping: what is under way writes a checkpoint; Ctrl-C again does not wait for it")
 
 
 def _weight(works: Iterable[Work]) -> int:

@@ -88,7 +88,7 @@ def written(experiment: Experiment, results: Results, root: Path) -> list[Path]:
         "svg": pictures.svg(figure).encode(),
         "png": png(figure),
     }
-    stem = folder(results.out / RESULTS) / f"{experiment.name}-{results.scale.name}"
+    stem = folder(results.out / RESULTS) / text.stem(experiment, results.scale)
     for ending, content in contents.items():
         replace(stem.with_suffix(f".{ending}"), content)
     return [stem.with_suffix(f".{ending}") for ending in contents]

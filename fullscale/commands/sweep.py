@@ -11,7 +11,7 @@ import torch
 
 from fullscale.commands.of_sweep import Machine, Narrator, explain, planned
 from fullscale.commands.show import shown
-from fullscale.contracts import whole
+from fullscale.contracts import refusal, whole
 from fullscale.data import load
 from fullscale.experiments.catalogue import chosen, runs_of
 from fullscale.experiments.scale import SCALES, ScaleName, in_precision
@@ -30,7 +30,8 @@ from fullscale.terminal import Flag, Positional, complain
 from fullscale.train import require_save_every
 
 FAILED, BAD_INPUT = 1, 2
-JOBS_ON_SLURM = 100
+JOBS_ON_SLURM, THREADS_ON_SLURM = 100, 4
+OF_SLURM = ("minutes", "gpus", "slurm")
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,8 @@ class Sweep:
     device: str | None = None
     """cpu, cuda or cuda:N; by default all GPUs where there are some"""
     threads: int | None = None
-    """of a run on a CPU; by default all cores, shared by the jobs. Other numbers may change the last bits"""
+    """of a run on a CPU; by default all cores, shared by the jobs, and 4 on Slurm. Other numbers may change the last
+    bits"""
     precision: Precision = "float32"
     """as in train; a part of the recipes"""
     compile: Compile = "off"
@@ -71,26 +73,50 @@ class Sweep:
     save_every: float = 60
     """seconds between checkpoints"""
     throughput: tuple[str, ...] = ()
-    """NET=RATE, images a second in training: a plan for a machine that is not this one"""
+    """NET=RATE, images a second in training, of all nets: a plan for a machine that is not this one"""
     minutes: int = 24 * 60
     """of a Slurm job; a run that needs more goes on in another"""
     gpus: int | None = None
-    """of a Slurm job: by default 1, or none with --device cpu"""
+    """of a Slurm job, 0 or 1: by default 1, or none with --device cpu"""
     slurm: tuple[str, ...] = ()
     """OPTION=VALUE of sbatch, such as partition=gpu"""
 
     def __call__(self) -> int:
         """Plan, explain, or do and show."""
+        self.require_consistent()
         experiments, scale = chosen(self.name), in_precision(SCALES[self.scale], self.precision, self.compile)
         runs = runs_of(experiments, scale)
         if self.why is not None:
-            explain(runs, self.why, self.out)
-            return 0
+            return BAD_INPUT if explain(runs, self.why, self.out) else 0
         if self.plan:
             return self.tell(plan(runs, self.out))
         failed = self.do(runs)
         code = shown(experiments, scale, self.out, self.root)
         return failed or code
+
+    def require_consistent(self) -> None:
+        """Refuse options that would be ignored, and settings of sbatch that cannot be.
+
+        Raises:
+            ValueError: if there are any.
+        """
+        if self.plan and self.why is not None:
+            raise refusal("why", self.why, "cannot be asked together with --plan")
+        if self.throughput and not self.plan:
+            raise refusal("throughput", " ".join(self.throughput), "is only used with --plan")
+        if self.engine == "local":
+            for name in OF_SLURM:
+                if (value := getattr(self, name)) != getattr(Sweep, name):
+                    raise refusal(name, value, "is only used with --engine slurm")
+        elif self.device not in (None, "cpu", "cuda"):
+            raise refusal("device", self.device, "must be cpu or cuda on Slurm, which chooses the GPU")
+        elif self.gpus is not None and self.gpus not in ((0,) if self.device == "cpu" else (0, 1)):
+            raise refusal("gpus", self.gpus, "must be 0 or 1, since a run has one, and 0 with --device cpu")
+        elif self.gpus == 0 and self.device == "cuda":
+            raise refusal("gpus", self.gpus, "must be 1 with --device cuda")
+        else:
+            whole("minutes", self.minutes, at_least=1)
+            sbatch_options(self.slurm)
 
     def do(self, runs: tuple[Run, ...]) -> int:
         """Have the runs done that are missing, and return the exit code."""
@@ -111,11 +137,11 @@ class Sweep:
         if self.engine == "local":
             places = self.places(worker.runs)
             return Local(replace(worker, threads=self.threads_of(len(places))), places)
-        from fullscale.sweep.slurm import Slurm, options  # noqa: PLC0415 - submitit takes its time
+        from fullscale.sweep.slurm import Slurm  # noqa: PLC0415 - submitit takes its time
 
         gpus = self.gpus_of_job()
-        own = replace(worker, threads=self.threads_of(1), device=self.device or ("cuda" if gpus else "cpu"))
-        return Slurm(own, self.jobs_on_slurm(), whole("minutes", self.minutes, at_least=1), gpus, options(self.slurm))
+        own = replace(worker, threads=self.threads_of(1), device="cuda" if gpus else "cpu")
+        return Slurm(own, self.jobs_on_slurm(), self.minutes, gpus, sbatch_options(self.slurm))
 
     def places(self, runs: Sequence[Run]) -> tuple[str, ...]:
         """Say which device each process has."""
@@ -127,33 +153,62 @@ class Sweep:
 
     def gpus_of_job(self) -> int:
         """Say how many GPUs a Slurm job has."""
-        return int(self.device != "cpu") if self.gpus is None else whole("gpus", self.gpus, at_least=0)
+        return int(self.device != "cpu") if self.gpus is None else self.gpus
 
     def threads_of(self, jobs: int) -> int:
         """Say how many threads a run has."""
-        return max(1, (os.cpu_count() or 1) // jobs) if self.threads is None else require_threads(self.threads)
+        if self.threads is not None:
+            return require_threads(self.threads)
+        return THREADS_ON_SLURM if self.engine == "slurm" else max(1, (os.cpu_count() or 1) // jobs)
 
     def tell(self, before: Plan) -> int:
         """Print the plan, and return the exit code."""
-        if self.engine == "local":
-            places = self.places([entry.run for entry in before.entries])
-            at_once, gpu = len(places), places[0] != "cpu"
-        else:
-            at_once, gpu = self.jobs_on_slurm(), self.gpus_of_job() > 0
-        threads = self.threads_of(1 if self.engine == "slurm" else at_once)
-        unit = "GPU-hours" if gpu or self.throughput else f"CPU-hours of {threads} threads"
-        machine = Machine(unit, at_once, self.rates(before, threads))
+        local = self.engine == "local"
+        at_once = len(self.places([entry.run for entry in before.entries])) if local else self.jobs_on_slurm()
+        threads = self.threads_of(at_once)
+        machine = Machine(self.unit(threads), at_once, self.rates(before, threads))
         planned(before, machine, f"{self.name} at scale {self.scale}")
         return BAD_INPUT if before.refused else 0
 
+    def unit(self, threads: int) -> str:
+        """Say what is paid for: the hours of the machine that the rates are of."""
+        if self.throughput:
+            gpu = self.device != "cpu" and (self.engine == "local" or self.gpus_of_job() > 0)
+        else:
+            gpu = device_named(None if self.engine == "slurm" else self.device).type == "cuda"
+        return "GPU-hours" if gpu else f"CPU-hours of {threads} threads"
+
     def rates(self, before: Plan, threads: int) -> dict[str, Rates]:
-        """Return the rates of the nets that are left: given, kept, or measured here."""
-        said = given(self.throughput)
+        """Return the rates of the nets that are left: all given, or all kept or measured here.
+
+        Raises:
+            ValueError: if some are given, and others not, or one of a net that no run has.
+        """
         nets = {entry.run.recipe.net: entry.run.recipe for entry in before.left}
-        torch.set_num_threads(threads)
-        unknown = [recipe for net, recipe in nets.items() if net not in said]
-        here = rates(unknown, Team(device_named(self.device)), self.out, complain)
-        return {net: (said | here)[net] for net in nets}
+        if not self.throughput:
+            torch.set_num_threads(threads)
+            device = device_named(None if self.engine == "slurm" else self.device)
+            return rates([*nets.values()], Team(device), self.out, complain)
+        said = given(self.throughput)
+        if unknown := said.keys() - {entry.run.recipe.net for entry in before.entries}:
+            raise refusal("throughput", ", ".join(sorted(unknown)), f"no run has this net; they have {', '.join(nets)}")
+        if missing := nets.keys() - said.keys():
+            rule = f"must be given for all nets that are left, or for none; {', '.join(sorted(missing))} are missing"
+            raise refusal("throughput", " ".join(self.throughput), rule)
+        return {net: said[net] for net in nets}
+
+
+def sbatch_options(settings: Sequence[str]) -> dict[str, str]:
+    """Read OPTION=VALUE of sbatch.
+
+    Raises:
+        ValueError: if one has another form.
+    """
+    pairs = [setting.partition("=") for setting in settings]
+    for setting, (name, equals, _) in zip(settings, pairs, strict=True):
+        if not (name and equals):
+            raise refusal("slurm", setting, "must be OPTION=VALUE of sbatch, such as partition=gpu")
+    return {name: value for name, _, value in pairs}
 
 
 def require_data(runs: Iterable[Run], root: Path) -> None:

@@ -7,7 +7,6 @@ from statistics import fmean, stdev
 from typing import Any, NamedTuple
 
 from fullscale.contracts import refusal
-from fullscale.experiments.complete import complete
 from fullscale.experiments.scale import Scale
 from fullscale.measurements.kinds import Measurement
 from fullscale.record import Record
@@ -79,16 +78,19 @@ class Results:
 
 
 def gather(scale: Scale, runs: Iterable[Run], out: Path) -> Results:
-    """Read the records of runs; one that cannot be read, or is incomplete, is refused and not averaged in."""
+    """Read the records of runs; one that cannot be used, or is of other data, is refused and not averaged in."""
     records: dict[str, Record] = {}
+    data: dict[str, str] = {}
     numbers: dict[tuple[str, Measurement], Any] = {}
     refused: list[str] = []
     for run in runs:
         if not (out / run.name / RECORD).exists():
             continue
+        path = out / run.name / RECORD
         try:
             record = of_run(run, out)
-            taken = _taken(run, record, out / run.name / RECORD)
+            taken = {measurement: measured(record, measurement, path) for measurement in run.measurements}
+            _require_same(data, record, path)
         except ValueError as error:
             refused.append(str(error))
         else:
@@ -97,11 +99,8 @@ def gather(scale: Scale, runs: Iterable[Run], out: Path) -> Results:
     return Results(scale, out, records, numbers, tuple(refused))
 
 
-def _taken(run: Run, record: Record, path: Path) -> dict[Measurement, Any]:
-    """Read the measurements that a record has, which must be complete; which there are is another question."""
-    found = {measurement: measured(record, measurement, path) for measurement in run.measurements}
-    for measurement, numbers in found.items():
-        if numbers is not None and not complete(measurement, numbers):
-            told = f"is no record of a run: its {measurement.kind} lacks numbers, or has some that cannot be"
-            raise refusal("file", path, told)
-    return found
+def _require_same(data: dict[str, str], record: Record, path: Path) -> None:
+    """Note by which data a set is known, those of its first record, and refuse others."""
+    name, checksum = record["data"]["name"], record["data"]["checksum"]
+    if data.setdefault(name, checksum) != checksum:
+        raise refusal("file", path, f"is of other data than the records before it: {name} with checksum {checksum}")

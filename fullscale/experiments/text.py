@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from fullscale.experiments.experiment import Experiment
 from fullscale.experiments.results import Results
+from fullscale.experiments.scale import Scale
 from fullscale.experiments.table import Cell, Table
 from fullscale.sweep.run import merged
 
@@ -19,8 +20,19 @@ def status(experiment: Experiment, results: Results) -> str:
     """Say how many of the runs are there, with all their measurements, and how reduced they are."""
     runs, scale = merged(experiment.runs(results.scale)), results.scale
     there = f"{experiment.name} at scale {scale.name}: {results.done(runs)} of {len(runs)} runs"
-    precision = scale.settings.get("precision", "float32")
-    return "; ".join(filter(None, [there, f"in {precision}" if precision != "float32" else "", scale.told]))
+    other = [f"{name} {value}" for name, value in arithmetic(scale).items()]
+    return "; ".join([there, *other, *filter(None, [scale.told])])
+
+
+def arithmetic(scale: Scale) -> dict[str, str]:
+    """Return what differs from float32 that is not compiled."""
+    plain = {"precision": "float32", "compile": "off"}
+    return {name: own for name, usual in plain.items() if (own := scale.settings.get(name, usual)) != usual}
+
+
+def stem(experiment: Experiment, scale: Scale) -> str:
+    """Name the files of an experiment's results."""
+    return "-".join([experiment.name, scale.name, *arithmetic(scale).values()])
 
 
 def text(cell: Cell, digits: int, seeds: int) -> str:

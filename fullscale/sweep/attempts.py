@@ -30,7 +30,7 @@ def last(place: Path, sweep: str) -> Attempt:
     """Return this sweep's last attempt at the run in a folder; one of count 0 where there was none."""
     path = _path(place, sweep)
     try:
-        return typed(read_json(path), Attempt, path)
+        return typed(read_json(path), Attempt, path, "note of attempts")
     except ValueError:  # missing, or not to be understood: nothing but the count is lost
         return Attempt(sweep, 0)
 

@@ -1,14 +1,20 @@
 """A run of a sweep: what is trained, and what is then measured."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from fullscale.measurements.kinds import Measurement
+from fullscale.measurements.kinds import KINDS, Measurement
 from fullscale.recipes import Recipe
 from fullscale.sources import behind, digest
 
 TRAINED_BY = "fullscale.training"
+
+
+def code(read: Callable[[str], Mapping[str, str]] = behind) -> dict[str, str]:
+    """Return the files that runs depend on, of training and of all measurements, as `read` gives those of a module."""
+    modules = (TRAINED_BY, *(kind.__module__ for kind in KINDS.values()))
+    return {name: digest for module in modules for name, digest in read(module).items()}
 
 
 @dataclass(frozen=True)

@@ -17,11 +17,12 @@ from submitit.core.utils import FailedJobError
 from submitit.helpers import DelayedSubmission
 
 from fullscale.contracts import refusal
-from fullscale.files import folder, read_json, write_json
+from fullscale.files import Busy, folder, read_json, sole_writer, write_json
 from fullscale.interrupts import WARNING
+from fullscale.sources import on_disk
 from fullscale.sweep import attempts
-from fullscale.sweep.run import Run
-from fullscale.sweep.worker import Worker
+from fullscale.sweep.run import Run, code
+from fullscale.sweep.worker import Worker, claimed
 from fullscale.train import Stopped
 
 JOBS = "jobs.json"
@@ -60,7 +61,7 @@ class Slurm:
         worker: of all runs.
         at_once: jobs, at most.
         minutes: of a job, at most; one that needs more goes on in another.
-        gpus: of a job.
+        gpus: of a job: 0 or 1.
         options: of sbatch, such as partition and account.
     """
 
@@ -87,17 +88,25 @@ class Slurm:
         return self.worker.out / "slurm"
 
     def tend(self, left: Sequence[Run]) -> Mapping[Run, str]:
-        """Submit the runs whose jobs are gone, as one array."""
+        """Submit the runs whose jobs are gone, as one array; one sweep at a time, since they share the list of jobs."""
+        try:
+            with sole_writer(folder(self.place)):
+                return self._tended(left)
+        except Busy:
+            return {}
+
+    def _tended(self, left: Sequence[Run]) -> Mapping[Run, str]:
         queued, jobs = in_queue(), self._jobs()
         if queued is None:
             return {}
-        gone = [run for run in left if jobs.get(run.name) not in queued]
+        gone = [run for run in left if jobs.get(run.name) not in queued and not claimed(self.worker.out / run.name)]
         # A job that has just ended may have left a record since `left` was made: it is asked for twice.
         missed, self._missed = self._missed, {run.name for run in gone if run.name in jobs}
         gone = [run for run in gone if run.name not in jobs or run.name in missed]
         hopeless = [run for run in gone if self._submitted[run.name] > self.worker.attempts]
         if again := [run for run in gone if run not in hopeless]:
-            write_json(folder(self.place) / JOBS, jobs | self._submit(again))
+            self.worker.require_same_code(code(on_disk))
+            write_json(self.place / JOBS, jobs | self._submit(again))
         return dict.fromkeys(hopeless, f"its jobs end without a record; their logs are in {self.place}")
 
     def leave(self) -> None:
@@ -135,16 +144,3 @@ def in_queue() -> set[str] | None:
     except (OSError, subprocess.SubprocessError):
         return None
     return set(answer.split())
-
-
-def options(settings: Sequence[str]) -> dict[str, str]:
-    """Read OPTION=VALUE of sbatch.
-
-    Raises:
-        ValueError: if one has another form.
-    """
-    pairs = [setting.partition("=") for setting in settings]
-    for setting, (name, equals, _) in zip(settings, pairs, strict=True):
-        if not (name and equals):
-            raise refusal("slurm", setting, "must be OPTION=VALUE of sbatch, such as partition=gpu")
-    return {name: value for name, _, value in pairs}

@@ -1,5 +1,6 @@
 """What stands of a run in the folder of a sweep, and why it is run again or not."""
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from typing import Any, Literal, TypeAlias
 
 from fullscale import record
 from fullscale.contracts import refusal
+from fullscale.measurements.complete import complete
 from fullscale.measurements.kinds import Measurement
 from fullscale.record import Record
 from fullscale.sources import behind, changes
@@ -39,15 +41,17 @@ def state(run: Run, out: Path) -> State:
     """Look at what stands of a run.
 
     Raises:
-        ValueError: if there is a record that cannot be read, or is not this run's.
+        ValueError: if there is a record that cannot be used, or no folder in the run's place.
     """
     place = out / run.name
+    if place.exists() and not place.is_dir():
+        raise refusal("out", place, "must be a run's folder, and is something else")
     if not (place / RECORD).exists():
         log, begun = place / LOG, any((place / CHECKPOINTS).glob("step-*.pt"))
         epochs = len(log.read_bytes().splitlines()) if begun and log.exists() else 0
         return State("to finish" if begun else "to train", run.measurements, epochs)
     there = of_run(run, out)
-    missing = tuple(measurement for measurement in run.measurements if _lack(there, measurement))
+    missing = tuple(each for each in run.measurements if measured(there, each, place / RECORD) is None)
     return State("to measure" if missing else "done", missing, run.recipe.epochs)
 
 
@@ -74,12 +78,14 @@ def of_run(run: Run, out: Path) -> Record:
     """Read a finished run's record.
 
     Raises:
-        ValueError: if it cannot be read, or is not this run's.
+        ValueError: if it cannot be read, or is another run's, or by other code than its folder's name says.
     """
     path = out / run.name / RECORD
     there = record.read(path)
     if there["recipe_hash"] != run.recipe.hash:
         raise refusal("file", path, f"is the record of another recipe, not {run.recipe.hash}")
+    if changed := changes(there["code"]["behind"], behind(TRAINED_BY)):
+        raise refusal("file", path, f"was trained by other code than its folder says, in {', '.join(changed)}")
     return there
 
 
@@ -87,12 +93,16 @@ def measured(there: Record, measurement: Measurement, path: Path) -> Any:
     """Return what a measurement came to, as its dataclass; None where it is missing, or was made otherwise.
 
     Raises:
-        ValueError: if the record, which stands in `path`, has something else in its place.
+        ValueError: if the record, which stands in `path`, has something else in its place, or not all of it.
     """
     if _lack(there, measurement):
         return None
     kept = there.get("measured", {})[measurement.kind]
-    return record.typed(kept["numbers"], measurement.numbers, path)
+    numbers = record.typed(kept["numbers"], measurement.numbers, path)
+    if not complete(measurement, numbers):
+        told = f"is no record of a run: its {measurement.kind} lacks numbers, or has some that cannot be"
+        raise refusal("file", path, told)
+    return numbers
 
 
 def _lack(there: Record, measurement: Measurement) -> str:
@@ -113,8 +123,9 @@ def _shown(settings: Mapping[str, Any]) -> str:
 
 def _anew(run: Run, out: Path) -> str:
     """Say why a run is trained, though there may be one of the same recipe."""
-    now = behind(TRAINED_BY)
-    for other in sorted(out.glob(f"{run.stem}-*/{RECORD}")):
-        changed = changes(record.read(other)["code"]["behind"], now)
-        return f"the code has changed since {other.parent.name}, in {', '.join(changed)}"
+    older = sorted(out.glob(f"{run.stem}-*/{RECORD}"), key=lambda path: path.stat().st_mtime, reverse=True)
+    for path in older:
+        with contextlib.suppress(ValueError):  # one that cannot be read tells nothing
+            changed = changes(record.read(path)["code"]["behind"], behind(TRAINED_BY))
+            return f"the code has changed since {path.parent.name}, in {', '.join(changed)}"
     return "there is no record of it"

@@ -1,10 +1,9 @@
 """How many images a second a net trains on, and passes in test: given, or measured on the spot and kept."""
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeAlias
 
 import torch
 
@@ -36,12 +35,8 @@ class Rates:
         test: forward, in test mode.
     """
 
-    train: float
-    test: float
-
-
-Known: TypeAlias = Mapping[str, Rates]
-"""by net"""
+    train: record.Positive
+    test: record.Positive
 
 
 def given(settings: Sequence[str]) -> dict[str, Rates]:
@@ -75,7 +70,7 @@ def rates(recipes: Sequence[Recipe], team: Team, out: Path, told: Callable[[str]
         ValueError: if what is kept cannot be read.
     """
     path = out / KEPT
-    kept = record.typed(read_json(path), dict[str, Rates], path) if path.exists() else {}
+    kept = record.typed(read_json(path), dict[str, Rates], path, "list of rates") if path.exists() else {}
     found: dict[str, Rates] = {}
     for recipe in recipes:
         key = _key(recipe, team)

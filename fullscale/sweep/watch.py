@@ -24,9 +24,15 @@ class Onlooker:
     def failed(self, run: Run, told: str) -> None:
         """A run is given up."""
 
+    def refused(self, run: Run, told: str) -> None:
+        """A run has a record that cannot be used, and is left alone."""
+
+    def stopping(self) -> None:
+        """A signal has asked to stop; workers may take a while to write checkpoints."""
+
 
 def watch(runs: Sequence[Run], out: Path, sweep: str, engine: Engine, onlooker: Onlooker) -> dict[Run, str]:
-    """Have runs done, and return those that failed for good, and why.
+    """Have runs done, and return those that failed for good, and why; records that cannot be used are no failures.
 
     Raises:
         Stopped: after SIGINT or SIGTERM.
@@ -37,6 +43,7 @@ def watch(runs: Sequence[Run], out: Path, sweep: str, engine: Engine, onlooker: 
         try:
             while left := _left(left, out, sweep, failed, onlooker):
                 if request.signal:
+                    onlooker.stopping()
                     raise Stopped(f"stopped with {len(left)} runs left; {engine.leaving}", request.signal)
                 for run, told in engine.tend(left).items():
                     failed[run] = told
@@ -57,13 +64,14 @@ def _left(runs: Sequence[Run], out: Path, sweep: str, failed: dict[Run, str], on
         try:
             found = state(run, out)
         except ValueError as error:
-            found, attempt = None, attempts.Attempt(sweep, 0, str(error), final=True)
-        if found is not None and found.done:
+            onlooker.refused(run, str(error))
+            continue
+        if found.done:
             onlooker.done(run)
         elif attempt.final:
             failed[run] = attempt.told
             onlooker.failed(run, attempt.told)
-        elif found is not None:
+        else:
             states[run] = found
     onlooker.look(states)
     return list(states)

@@ -7,23 +7,25 @@ workers, of one sweep or of several, on one machine or on many that share a disk
 import shutil
 import time
 import traceback
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 
 import torch
 
 from fullscale import record
-from fullscale.contracts import told
+from fullscale.contracts import refusal, told
 from fullscale.data import Crop, DataName, Source, load
 from fullscale.files import Busy, folder, replace, sole_writer, write_json
 from fullscale.interrupts import Request, noted
 from fullscale.launch import Team, team
 from fullscale.measurements.kinds import Measurement
 from fullscale.runs import open_run
+from fullscale.sources import changes
 from fullscale.subject import Subject
 from fullscale.sweep import attempts
-from fullscale.sweep.run import Run
+from fullscale.sweep.run import Run, code
 from fullscale.sweep.state import of_run, state
 from fullscale.terminal import complain
 from fullscale.train import CHECKPOINTS, RECORD, Stopped, Watcher, train
@@ -47,6 +49,7 @@ class Worker:
         device: as `fullscale.launch.team` takes it.
         threads: on the CPU. Other numbers may change the last bits.
         save_every: seconds between checkpoints.
+        code: that the sweep began with; see `fullscale.sweep.run.code`.
     """
 
     runs: tuple[Run, ...]
@@ -57,31 +60,49 @@ class Worker:
     device: str | None = None
     threads: int = 1
     save_every: float = 60
+    code: Mapping[str, str] = field(default_factory=code)
 
     def __call__(self) -> None:
         """Do what is left, and wait for what others have: they may fail to do it.
 
         Raises:
             Stopped: after SIGINT or SIGTERM, with a checkpoint written.
+            ValueError: if the code is not the sweep's, or a run's folder cannot be written.
         """
+        self.require_same_code(code())
         torch.set_num_threads(self.threads)
+        left, barred = self.runs, dict[Run, ValueError]()
         with team(self.device) as processes, noted() as request:
-            while left := [run for run in self.runs if not settled(run, self.out, self.sweep)]:
-                taken = [self.tried(run, processes, request) for run in left]
+            while left := [run for run in left if run not in barred and not settled(run, self.out, self.sweep)]:
+                taken = [self.tried(run, processes, request, barred) for run in left]
                 if not any(taken):
                     heed(request)
                     time.sleep(PAUSE)
+        if barred:
+            raise next(iter(barred.values()))
 
-    def tried(self, run: Run, processes: Team, request: Request) -> bool:
-        """Do a run, unless another worker has it, or what was wrong with it leaves no hope."""
+    def require_same_code(self, now: Mapping[str, str]) -> None:
+        """Make sure that a process runs the code that the sweep began with.
+
+        Raises:
+            ValueError: if not: its numbers would stand under another code's name.
+        """
+        if changed := changes(self.code, now):
+            rule = "has changed since this sweep began; the same command goes on by the new code"
+            raise refusal("code", ", ".join(changed), rule)
+
+    def tried(self, run: Run, processes: Team, request: Request, barred: dict[Run, ValueError]) -> bool:
+        """Do a run, unless another worker has it, or its folder is barred: nothing can be noted there."""
         heed(request)
-        place = folder(self.out / run.name)
+        place = self.out / run.name
         try:
-            with sole_writer(place, CLAIM):
+            with sole_writer(folder(place), CLAIM):
                 if not settled(run, self.out, self.sweep) and attempts.begun(place, self.sweep, self.attempts):
                     self.attempt(run, processes, request)
         except Busy:
             return False
+        except ValueError as error:
+            barred[run] = error
         return True
 
     def attempt(self, run: Run, processes: Team, request: Request) -> None:
@@ -98,6 +119,8 @@ class Worker:
             attempts.failed(place, self.sweep, told(error), final=hopeless)
             if not hopeless:  # who watches the sweep tells the rest
                 complain(f"{run.name}: {told(error)}; it is tried again after the others")
+            if isinstance(error, torch.AcceleratorError):  # nothing on this device succeeds in this process any more
+                raise SystemExit(1) from None
         else:
             attempts.forget(place, self.sweep)
 
@@ -131,6 +154,17 @@ class Complaining(Watcher):
 def loaded(name: DataName, root: Path, device: torch.device, crop: Crop, images: int | None) -> Source:
     """Open a data set once for all runs of a worker."""
     return load(name, root, device, crop=crop, images=images)
+
+
+def claimed(place: Path) -> bool:
+    """Whether a worker has a run at hand just now."""
+    try:
+        with sole_writer(place, CLAIM):
+            return False
+    except Busy:
+        return True
+    except ValueError:  # no folder, or not writable
+        return False
 
 
 def settled(run: Run, out: Path, sweep: str) -> bool:

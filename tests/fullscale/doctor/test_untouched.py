@@ -169,8 +169,9 @@ def test_the_same_seed_gives_the_same_report_wherever_the_generators_stand() -> 
 def test_where_all_is_exact_it_costs_few_forward_passes(name):
     net, batches = place(build(name), "a", drop=0.5).train(), [torch.randn(16, 3, 32, 32)]
     assert all(row.exact for row in examine(net, batches).rows)
-    ratios = sorted(spent(examine, net, batches) / spent(passed, net, batches) for _ in range(5))
-    assert ratios[2] < 6  # it is 2 to 3 on a quiet machine
+    pairs = [(spent(examine, net, batches), spent(passed, net, batches)) for _ in range(9)]
+    examined, once = map(min, zip(*pairs, strict=True))  # what disturbs only adds
+    assert examined < 6 * once  # it is 2 to 3 on a quiet machine
 
 
 def spent(call: Callable[..., Any], *args: Any) -> float:

@@ -22,7 +22,7 @@ def stamped(module: str) -> dict[str, Any]:
 
 def made(run: Run, error: float, numbers: Callable[[Measurement], dict[str, Any]]) -> dict[str, Any]:
     final = {"test_error": error, "test_loss": None, "train_error": 0.0}
-    epoch = final | {"epoch": 1, "lr": 0.1, "train_loss": 1.0, "images_per_second": 1.0, "seconds": 1.0}
+    epoch = final | {"lr": 0.1, "train_loss": 1.0, "images_per_second": 1.0, "seconds": 1.0}
     measured = {
         each.kind: stamped(type(each).__module__)
         | {"settings": record.plain(each), "numbers": numbers(each), "seconds": 1.0}
@@ -32,12 +32,12 @@ def made(run: Run, error: float, numbers: Callable[[Measurement], dict[str, Any]
         "schema": record.SCHEMA,
         "recipe": record.plain(run.recipe),
         "recipe_hash": run.recipe.hash,
-        "data": {"name": "synthetic", "checksum": "", "classes": 10, "train": 64, "test": 16},
+        "data": {"name": run.recipe.data, "checksum": "", "classes": 10, "train": 64, "test": 16},
         **stamped(TRAINED_BY),
         "weights_sha256": "",
         "seconds": 1.0,
         "final": final,
-        "epochs": [epoch],
+        "epochs": [epoch | {"epoch": index + 1} for index in range(run.recipe.epochs)],
         "measured": measured,
     }
 

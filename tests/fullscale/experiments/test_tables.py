@@ -11,7 +11,7 @@ import pytest
 from fullscale import recipes
 from fullscale.commands.show import Show
 from fullscale.experiments import printed as printing
-from fullscale.experiments import table2, table3, table4, text
+from fullscale.experiments import table2, table3, table4, table5, text
 from fullscale.experiments.catalogue import EXPERIMENTS, chosen
 from fullscale.experiments.printed import printed
 from fullscale.experiments.results import Results, Spread, gather, spread
@@ -22,6 +22,7 @@ from fullscale.measurements.shift import Shift
 from fullscale.recipes import SCHEDULES
 from fullscale.sweep.run import merged
 
+BF16 = ("bf16", "default")
 REPORTED = Path(__file__).parents[3] / "paper_checks" / "reported.py"
 Written = Callable[..., Path]
 Numbers = Callable[[Measurement], dict[str, Any]]
@@ -32,6 +33,10 @@ def shift_of(ratio: float, floor: float = 1.0) -> Numbers:
     own: dict[str, Any] = {"index": 1, "name": "bn", "channels": 1, "shift_ratio": ratio, "floor": floor}
     row = dict.fromkeys(names, 1.0) | own
     return lambda _: {"rows": [row], "shift_ratio": ratio, "floor": floor, "images": 1, "batches": 1}
+
+
+def percent(_: Measurement) -> dict[str, Any]:
+    return {"top1": 10.0, "top5": 5.0}
 
 
 def gathered(scale: Scale, name: str, out: Path) -> Results:
@@ -201,6 +206,24 @@ def test_a_record_that_cannot_be_used_is_told_in_a_line_and_not_averaged_in(
     assert str(bad) in line
     assert good.exists()
     assert "1.5000 (n = 1) [1.013873]" in shown.out
+
+
+def test_records_of_other_data_than_the_first_are_not_averaged_in(tmp_path: Path, written: Written) -> None:
+    first, other = table5.runs(SMOKE)[:2]
+    written(first, 10.0, percent, checksum="ab")
+    path = written(other, 30.0, percent, checksum="cd")
+    results = gather(SMOKE, [first, other], tmp_path)
+    assert results.refused == (
+        f"file = {path}: is of other data than the records before it: synthetic with checksum cd",
+    )
+    assert results.test_error([first, other]) == (10.0, None, 1)
+
+
+def test_results_in_another_precision_have_files_of_their_own() -> None:
+    names = [text.stem(EXPERIMENTS["table5"], in_precision(SMOKE, *own)) for own in (("float32", "off"), BF16)]
+    assert names == ["table5-smoke", "table5-smoke-bf16-default"]
+    told = text.status(EXPERIMENTS["table5"], gather(in_precision(SMOKE, *BF16), [], Path()))
+    assert told.startswith("table5 at scale smoke: 0 of 8 runs; precision bf16; compile default; SMOKE: ")
 
 
 def test_show_says_at_which_scale_there_are_records(tmp_path: Path, written: Written) -> None:

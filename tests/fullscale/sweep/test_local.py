@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from typing import Any
 import pytest
 
 from fullscale.sweep.local import Local
-from fullscale.sweep.run import Run
+from fullscale.sweep.run import Run, code
 from fullscale.sweep.state import State, state
 from fullscale.sweep.watch import Onlooker, watch
 from fullscale.sweep.worker import Worker
@@ -27,7 +28,7 @@ class Listener(Onlooker):
     """Keeps what it is told, and does something when it first sees a run in the midst of its training."""
 
     def __init__(self, when_begun: Callable[[], None] = lambda: None) -> None:
-        self.finished, self.given_up = list[Run](), dict[Run, str]()
+        self.finished, self.given_up, self.left_alone = list[Run](), dict[Run, str](), dict[Run, str]()
         self._when_begun: Callable[[], None] | None = when_begun
 
     def look(self, states: Mapping[Run, State]) -> None:
@@ -40,6 +41,9 @@ class Listener(Onlooker):
 
     def failed(self, run: Run, told: str) -> None:
         self.given_up[run] = told
+
+    def refused(self, run: Run, told: str) -> None:
+        self.left_alone[run] = told
 
 
 def alive(pid: int) -> bool:
@@ -92,9 +96,29 @@ def test_a_record_that_cannot_be_used_is_told_and_left_as_it_is(
     path = own.out / three[0].name / "record.json"
     path.parent.mkdir(parents=True)
     path.write_text('{"schema": 7}')
-    failed = watch(own.runs, own.out, "this", Local(own, ["cpu"]), Listener())
-    assert failed == {three[0]: f"schema = 7: {path} is of another version; 1 is read"}
+    listener = Listener()
+    assert watch(own.runs, own.out, "this", Local(own, ["cpu"]), listener) == {}
+    assert listener.left_alone == {three[0]: f"schema = 7: {path} is of another version; 1 is read"}
     assert path.read_text() == '{"schema": 7}'
+
+
+def test_a_run_whose_folder_is_barred_stops_no_other_and_is_given_up(
+    three: tuple[Run, ...], worker: Callable[..., Worker]
+) -> None:
+    own, listener = worker(*three[:2]), Listener()
+    (own.out / three[0].name / ".claim").mkdir(parents=True)
+    failed = watch(own.runs, own.out, "this", Local(own, ["cpu"]), listener)
+    assert failed == {three[0]: "its processes die, 3 in a row; they have said why"}
+    assert listener.finished == [three[1]]
+
+
+def test_no_process_is_started_by_other_code(made: Callable[..., Run], worker: Callable[..., Worker]) -> None:
+    own = worker(made(), code=code() | {"noise.py": "of the sweep's beginning"})
+    (told,) = watch(own.runs, own.out, "this", Local(own, ["cpu"]), Listener()).values()
+    assert told.startswith("code = noise.py: has changed since this sweep began; the same command goes on")
+    with pytest.raises(ValueError, match=re.escape(told)):
+        own()
+    assert not own.out.exists()
 
 
 def test_stopped_it_lets_each_process_write_a_checkpoint(

@@ -1,6 +1,7 @@
 """What stands of a run, and why it is run again: other code, other settings, a record that is none."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -118,6 +119,16 @@ SPOILT: dict[str, tuple[Callable[[dict[str, Any]], Any], str]] = {
     "an altered recipe": (put("recipe", "drop", 0.1), "is altered: its recipe is not the one of hash"),
     "a recipe of other types": (put("recipe", "milestones", 5), "record.json: is no record of a run: 'int' object"),
     "a recipe of words": (put("recipe", "epochs", "ten"), "record.json: is no record of a run: epochs = ten"),
+    "epochs that are missing": (
+        lambda there: there["epochs"].pop(0),
+        "is altered: its epochs are not those from 1 to 2",
+    ),
+    "a final error that is not the last one": (
+        put("final", "test_error", 1.5),
+        "is altered: its final numbers are not those of its last epoch",
+    ),
+    "data of another name": (put("data", "name", "cifar10"), "is altered: its data are cifar10, and those of its rec"),
+    "other code": (put("code", "behind", "noise.py", "0"), "trained by other code than its folder says, in noise.py"),
     "a recipe that is none": (drop_field("recipe", "lr"), "record.json: is no record of a run: recipe = lr: missing"),
 }
 
@@ -137,6 +148,25 @@ def test_so_is_any_other_file(out: Path, made: Callable[..., Run], text: str) ->
     (out / made().name / "record.json").write_text(text)
     with pytest.raises(ValueError, match=r"record\.json"):
         state(made(), out)
+
+
+def test_a_file_in_the_place_of_a_run_is_refused(tmp_path: Path, made: Callable[..., Run]) -> None:
+    (tmp_path / made().name).touch()
+    with pytest.raises(ValueError, match=r"out = .*: must be a run's folder, and is something else"):
+        state(made(), tmp_path)
+
+
+def test_of_older_records_the_newest_that_can_be_read_is_named(out: Path, made: Callable[..., Run]) -> None:
+    run = made()
+    for age, (name, files) in enumerate({"new": {"noise.py": "0"}, "old": {"training.py": "0"}}.items()):
+        older = Path(shutil.copytree(out / run.name, out / f"{run.stem}-{name}")) / "record.json"
+        rewrite(older, lambda there, files=files: there["code"]["behind"].update(files))
+        os.utime(older, (10**9 - age, 10**9 - age))
+    shutil.rmtree(out / run.name)
+    assert why(run, out) == f"is trained: the code has changed since {run.stem}-new, in noise.py"
+    (out / f"{run.stem}-new" / "record.json").write_text("{")
+    os.utime(out / f"{run.stem}-new" / "record.json", (10**9, 10**9))
+    assert why(run, out) == f"is trained: the code has changed since {run.stem}-old, in training.py"
 
 
 def test_the_record_of_another_run_is_refused(out: Path, made: Callable[..., Run]) -> None:

@@ -31,7 +31,7 @@ def test_the_plan_of_table_2_names_every_run_and_its_cost_follows_from_the_throu
 ) -> None:
     given = [f"{net}={rate}" for net, rate in RATES.items()]
     flags = ["table2", "--scale", "paper", "--plan", "--out", str(tmp_path), "--throughput", *given]
-    code, out, err = ran(capsys, *flags, "--device", "cpu")
+    code, out, err = ran(capsys, *flags)
     assert (code, err) == (0, "")
     runs = merged(EXPERIMENTS["table2"].runs(PAPER))
     rows = {
@@ -49,6 +49,9 @@ def test_the_plan_of_table_2_names_every_run_and_its_cost_follows_from_the_throu
     (told,) = re.findall(r"0 of 100 runs are done; left: ([\d.,]+) GPU-hours", out)
     assert float(told) == pytest.approx(total, abs=0.02)
     assert not list(tmp_path.iterdir())
+    for others in (["--device", "cpu", "--threads", "3"], ["--engine", "slurm", "--gpus", "0", "--threads", "3"]):
+        assert re.search(r"runs are done; left: [\d.,]+ CPU-hours of 3 threads", ran(capsys, *flags, *others)[1])
+    assert re.search(r"left: [\d.,]+ GPU-hours, .* with 100 at once", ran(capsys, *flags, "--engine", "slurm")[1])
 
 
 def test_a_plan_measures_the_throughput_where_none_is_given(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,6 +86,20 @@ def test_why_says_so_for_every_run_that_is_meant(tmp_path: Path, capsys: pytest.
         (["table5", "--save-every", "-1"], "save_every = -1.0: must be finite and >= 0"),
         (["table5", "--device", "gpu"], "device = gpu: "),
         (["table5", "--plan", "--throughput", "fast"], "throughput = fast: must be NET=RATE"),
+        (["table5", "--plan", "--throughput", "wrn-10-1=9"], "throughput = wrn-10-1: no run has this net; they have "),
+        (
+            ["table5", "--plan", "--throughput", "preresnet-8=9"],
+            "must be given for all nets that are left, or for none; resnext-11-2x4-16 are missing",
+        ),
+        (["table5", "--throughput", "preresnet-8=9"], "throughput = preresnet-8=9: is only used with --plan"),
+        (["table5", "--plan", "--why", "wrn"], "why = wrn: cannot be asked together with --plan"),
+        (["table5", "--gpus", "1"], "gpus = 1: is only used with --engine slurm"),
+        (["table5", "--plan", "--minutes", "5"], "minutes = 5: is only used with --engine slurm"),
+        (["table5", "--engine", "slurm", "--gpus", "2"], "gpus = 2: must be 0 or 1, since a run has one"),
+        (["table5", "--engine", "slurm", "--gpus", "0", "--device", "cuda"], "gpus = 0: must be 1 with --device cuda"),
+        (["table5", "--engine", "slurm", "--device", "cuda:1"], "device = cuda:1: must be cpu or cuda on Slurm"),
+        (["table5", "--engine", "slurm", "--minutes", "0"], "minutes = 0: must be a whole number >= 1"),
+        (["table5", "--engine", "slurm", "--slurm", "gpu"], "slurm = gpu: must be OPTION=VALUE of sbatch"),
         (["table3", "--scale", "reduced"], "has no cifar-10-batches-bin and no cifar-10-batches-py in it"),
         (
             ["table5", "--engine", "slurm"],
@@ -104,6 +121,36 @@ def test_bad_input_is_told_in_one_line_before_anything_is_done(
     (line,) = err.splitlines()
     assert told in line
     assert not list(tmp_path.glob("runs/*"))
+
+
+def test_a_rate_that_is_none_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    ran(capsys, "table5", "--plan", "--out", str(tmp_path), "--device", "cpu")
+    kept = tmp_path / "throughput.json"
+    kept.write_text(re.sub(r'"train": [\d.]+', '"train": 0', kept.read_text(), count=1))
+    code, out, err = ran(capsys, "table5", "--plan", "--out", str(tmp_path), "--device", "cpu")
+    assert (code, out) == (2, "")
+    assert err.startswith(f"fullscale: file = {kept}: is no list of rates: Expected `float` > 0.0")
+
+
+def test_a_record_that_cannot_be_used_is_told_once_and_is_no_failure(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(SCALES, "smoke", replace(SMOKE, seeds=(0,)))
+    bad, *others = merged(table5.runs(SCALES["smoke"]))
+    (tmp_path / bad.name).mkdir()
+    (tmp_path / bad.name / "record.json").write_text("{}")
+    told = f"fullscale: schema = None: {tmp_path / bad.name / 'record.json'} is of another version; 1 is read"
+    alone = "is not run again, nor used: its record cannot be; remove it to have the run repeated"
+    code, out, err = ran(capsys, "table5", "--out", str(tmp_path), "--device", "cpu", "--threads", "1")
+    assert code == 2
+    assert err.splitlines()[0] == f"fullscale: {bad.name} {alone}"
+    assert err.splitlines()[-1] == told
+    assert len(err.splitlines()) == 2 + len(others)
+    assert f"table5 at scale smoke: {len(others)} of {len(others) + 1} runs" in out
+    code, out, err = ran(capsys, "table5", "--why", "", "--out", str(tmp_path))
+    assert (code, err.splitlines()) == (2, [told])
+    assert out.splitlines()[0] == f"{bad.name} {alone}"
+    assert len(out.splitlines()) == 1 + len(others)
 
 
 def test_a_slurm_that_does_not_answer_is_told_before_anything_is_done(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from fullscale.measurements.angles import Angles
 from fullscale.measurements.ensemble import Ensemble
@@ -145,6 +146,20 @@ def test_a_run_that_kills_its_process_is_given_up_after_two_attempts(
         process.join()
     own()
     assert attempts.last(place, "this") == attempts.Attempt("this", 2, "its process died", final=True)
+
+
+def test_after_a_fault_of_the_device_the_process_ends_and_the_attempt_counts(
+    three: tuple[Run, ...], worker: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fault(*_: Any, **__: Any) -> None:
+        raise torch.AcceleratorError("an illegal memory access was encountered")
+
+    monkeypatch.setattr("fullscale.sweep.worker.train", fault)
+    own = worker(*three)
+    with pytest.raises(SystemExit):
+        own()
+    counts = [attempts.last(own.out / run.name, "this").count for run in three]
+    assert counts == [1, 0, 0]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGUSR2])
