@@ -8,7 +8,7 @@ its last batches alone, with a noise that no longer pass lowers, and here nothin
 
 import contextlib
 import copy
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Literal, NoReturn, TypeAlias, TypeVar
 
 from torch import Tensor, nn
@@ -64,11 +64,22 @@ def _by_batch(subject: nn.Module, batches: Pass, counted: Counted) -> None:
     _replace_together(subject, counted.over(batches()))
 
 
-def _layerwise(subject: nn.Module, batches: Pass, counted: Counted) -> None:
+def layer_by_layer(subject: nn.Module, batches: Pass, counted: Counted) -> Iterator[None]:
+    """Replace a specimen's BN statistics in order of execution, IN PLACE, and halt after each.
+
+    Raises:
+        ValueError: as `adjust`.
+    """
     switch(subject, noise=False, by_batch=False)
     for bn in _in_order(subject, batches()):
         own = _input_statistics(subject, bn, counted.over(batches()))
         _replace(bn, own.pooled_mean, own.pooled_var)
+        yield
+
+
+def _layerwise(subject: nn.Module, batches: Pass, counted: Counted) -> None:
+    for _ in layer_by_layer(subject, batches, counted):
+        pass
 
 
 READINGS: dict[Reading, Callable[[nn.Module, Pass, Counted], None]] = {

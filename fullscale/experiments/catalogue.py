@@ -1,10 +1,24 @@
-"""The experiments by name, in the paper's order."""
+"""The experiments by name: the paper's, in its order, and then those beyond it."""
 
 from collections.abc import Iterable
 from difflib import get_close_matches
 
 from fullscale.contracts import refusal
-from fullscale.experiments import figure1, figure4, figure5, figure6, table1, table2, table3, table4, table5
+from fullscale.experiments import (
+    chain,
+    figure1,
+    figure4,
+    figure5,
+    figure6,
+    inference,
+    law,
+    table1,
+    table2,
+    table3,
+    table4,
+    table5,
+    width,
+)
 from fullscale.experiments.experiment import Experiment
 from fullscale.experiments.scale import Scale
 from fullscale.sweep.run import Run, merged
@@ -21,6 +35,10 @@ EXPERIMENTS = {
         Experiment("fig6", figure6.runs, figure6.tables),
         Experiment("table4", table4.runs, table4.tables),
         Experiment("table5", table5.runs, table5.tables),
+        Experiment("law", law.runs, law.tables),
+        Experiment("width", width.runs, width.tables),
+        Experiment("chain", chain.runs, chain.tables),
+        Experiment("inference", inference.runs, inference.tables),
     )
 }
 ALL, ALSO = "all", {"fig3": "table1"}

@@ -7,19 +7,22 @@ from fullscale.experiments.results import Results, Spread
 from fullscale.experiments.scale import Scale
 from fullscale.experiments.table import Cell, Table
 from fullscale.measurements.ensemble import Numbers
+from fullscale.measurements.sampled import Sampled
+from fullscale.measurements.shift import Shift
 from fullscale.sweep.run import Run
 
+SHIFT, SAMPLED = Shift(), Sampled()
 SHOWN = (1, 2, 3, 5, 10, 20, 30, 50, 80)
 
 
 def sampled(scale: Scale) -> tuple[Run, ...]:
     """Return the runs whose nets are sampled."""
-    return scale.runs("PreResNet", "C100", "b", scale.ensemble, drop=0.5)
+    return scale.runs("PreResNet", "C100", "b", scale.ensemble, SAMPLED, drop=0.5)
 
 
 def baseline(scale: Scale) -> tuple[Run, ...]:
     """Return the runs without Dropout."""
-    return scale.runs("PreResNet", "C100", "none")
+    return scale.runs("PreResNet", "C100", "none", SHIFT)
 
 
 def runs(scale: Scale) -> tuple[Run, ...]:
@@ -50,4 +53,12 @@ def tables(results: Results) -> tuple[Table, ...]:
     without = results.test_error(baseline(results.scale))
     rows["no Dropout"] = (Cell(without, printed("TABLE3", "C100", "PreResNet", "none")),)
     title = f"Fig. 6, PreResNet, Dropout-(b) 0.5, {results.scale.called('C100')}"
-    return (Table(title, ("test error (%)",), rows, digits=2),)
+    return (Table(title, ("test error (%)",), rows, digits=2), _shifts(results, title))
+
+
+def _shifts(results: Results, title: str) -> Table:
+    """Tabulate what the text claims: with Dropout on in test, no variance shifts."""
+    on = results.spread(sampled(results.scale), SAMPLED, lambda found: found.shift_ratio)
+    without = results.spread(baseline(results.scale), SHIFT, lambda found: found.shift_ratio)
+    rows = {"Dropout on": (Cell(on),), "no Dropout": (Cell(without),)}
+    return Table(title, ("mean shift ratio",), rows, digits=4)

@@ -1,49 +1,27 @@
 """The experiments' figures in the paper's form: the same axes, panels and legends in the same order."""
 
 import io
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from fullscale.experiments import figure1, figure4, figure5, figure6, table1, table5
+from fullscale.experiments import figure1, figure4, figure5, figure6, pictures_beyond, table1, table5
 from fullscale.experiments.catalogue import EXPERIMENTS
+from fullscale.experiments.drawing import BANDS, OF_COLUMN, OF_NET, PURPLE, YELLOW, Curve, legend, not_run, page, plot
 from fullscale.experiments.results import Results, Spread
-from fullscale.experiments.scale import CIFAR_NETS, NetName
+from fullscale.experiments.scale import CIFAR_NETS
 from fullscale.experiments.table import Cell, Table
 from fullscale.experiments.text import NOT_RUN, status
 from fullscale.pictures import BLUE, GREEN, GREY, ORANGE, count, logits, styled
 from fullscale.sweep.run import Run
 
-PURPLE, SKY, YELLOW = "#CC79A7", "#56B4E9", "#E69F00"  # Okabe and Ito's
-OF_NET: dict[NetName, str] = {"PreResNet": BLUE, "ResNeXt": ORANGE, "WRN": GREEN, "DenseNet": PURPLE}
 OF_DROP = {0.0: BLUE, 0.1: GREEN, 0.3: YELLOW, 0.5: ORANGE, 0.7: PURPLE}
 """0.0 is blue and 0.1 green in the paper, whose text says so"""
-OF_COLUMN = (BLUE, ORANGE, GREEN, PURPLE, SKY, YELLOW)
-MANY = 40
-"""layers, whose marks would hide one another"""
-BANDS = "band: ± 1 standard deviation over seeds"
-PAGE = 7.0
-"""inches, both columns of a journal"""
 LIMITS = {"a": (1.0, 3.0), "b": (1.0, 1.2)}
 """of Fig. 4's shift ratios"""
-
-
-class Curve(NamedTuple):
-    """Over layers, the mean over seeds and the deviation.
-
-    Attributes:
-        x: (layers,)
-        mean: (layers,)
-        std: (layers,) from the UNBIASED variance; 0 of one seed.
-    """
-
-    x: np.ndarray
-    mean: np.ndarray
-    std: np.ndarray
 
 
 @styled
@@ -62,17 +40,6 @@ def png(figure: Figure) -> bytes:
     return drawing.getvalue()
 
 
-def _figure(title: str, height: float) -> Figure:
-    figure = Figure((PAGE, height), layout="constrained")
-    figure.suptitle(title)
-    return figure
-
-
-def _not_run(axes: Axes) -> None:
-    """Say of a panel that has no number of ours that it was not run."""
-    axes.text(0.5, 0.5, NOT_RUN, transform=axes.transAxes, ha="center", va="center", color=GREY)
-
-
 def _over_layers(results: Results, runs: Iterable[Run], x: str, y: str) -> Curve | None:
     """Average a column of measured rows over seeds; None where there is none."""
     own = tuple(runs)
@@ -84,27 +51,10 @@ def _over_layers(results: Results, runs: Iterable[Run], x: str, y: str) -> Curve
     return Curve(np.array([getattr(row, x) for row in found[0]]), values.mean(0), spread)
 
 
-def _plot(axes: Axes, curve: Curve, color: str, label: str) -> None:
-    many = len(curve.x) > MANY
-    axes.plot(curve.x, curve.mean, "o-", color=color, label=label, ms=1 if many else 2.5, lw=0.5 if many else 1)
-    low, high = curve.mean - curve.std, curve.mean + curve.std
-    axes.fill_between(curve.x, low, high, color=color, alpha=0.2, linewidth=0)
-
-
-def _legend(figure: Figure, axes: Sequence[Axes], columns: int = 5) -> None:
-    """Put one legend below all panels, of whatever any of them has, in order of appearance."""
-    entries: dict[str, Any] = {}
-    for each in axes:
-        for handle, label in zip(*each.get_legend_handles_labels(), strict=True):
-            entries.setdefault(label, handle)
-    if entries:
-        figure.legend(entries.values(), entries.keys(), loc="outside lower center", ncols=min(len(entries), columns))
-
-
 @styled
 def _fig1(results: Results) -> Figure:
     title = f"Fig. 1, lower part: DenseNet, {results.scale.called('C100')}; {BANDS}"
-    figure = _figure(title, 3.2)
+    figure = page(title, 3.2)
     axes = figure.subplots()
     axes.set(xlabel="BN, in order of execution", ylabel="shift ratio")
     for drop, color in ((0.0, BLUE), (0.5, ORANGE)):
@@ -112,12 +62,12 @@ def _fig1(results: Results) -> Figure:
         accuracy = figure1.accuracy(results, drop)
         if curve is not None and accuracy is not None:
             named = f"Dropout-(a) {drop}" if drop else "no Dropout"
-            _plot(axes, curve, color, f"{named}: accuracy {_told(accuracy)}%")
+            plot(axes, curve, color, f"{named}: accuracy {_told(accuracy)}%")
     if axes.lines:
         axes.set_ylim(bottom=1)
     else:
-        _not_run(axes)
-    _legend(figure, [axes])
+        not_run(axes)
+    legend(figure, [axes])
     return figure
 
 
@@ -128,7 +78,7 @@ def _told(spread: Spread) -> str:
 @styled
 def _fig3(results: Results) -> Figure:
     sets = results.scale.there(*table1.SETS)
-    figure = _figure(f"Fig. 3: angles of the filters, nets without Dropout; {BANDS}", 0.9 + 2.4 * len(sets))
+    figure = page(f"Fig. 3: angles of the filters, nets without Dropout; {BANDS}", 0.9 + 2.4 * len(sets))
     grid = figure.subplots(len(sets), 2, squeeze=False)
     for data, (left, right) in zip(sets, grid, strict=True):
         left.set(xlabel="convolution", ylabel="mean of cos²θ", ylim=(0, 1), title=results.scale.called(data))
@@ -137,20 +87,20 @@ def _fig3(results: Results) -> Figure:
             runs = table1.cell(results.scale, net, data)
             curve, points = _over_layers(results, runs, "index", "cos2"), _over_layers(results, runs, "d", "d_cos2")
             if curve is not None and points is not None:
-                _plot(left, curve, OF_NET[net], net)
+                plot(left, curve, OF_NET[net], net)
                 right.plot(points.x, points.mean, "o", color=OF_NET[net], mfc="none", mew=0.6, ms=3, label=net)
         right.set(xlim=(0, None), ylim=(0, None))
         for axes in (left, right):
             if not axes.lines:
-                _not_run(axes)
-    _legend(figure, list(grid[:, 1]))
+                not_run(axes)
+    legend(figure, list(grid[:, 1]))
     return figure
 
 
 @styled
 def _fig4(results: Results) -> Figure:
     columns, drops = figure4.columns(results.scale), results.scale.drops
-    figure = _figure(f"Fig. 4: shift ratio of each BN, and test errors; {BANDS}", 8.5)
+    figure = page(f"Fig. 4: shift ratio of each BN, and test errors; {BANDS}", 8.5)
     grid = figure.subplots(len(CIFAR_NETS) + 1, len(columns), squeeze=False)
     for column, panels in zip(columns, grid.T, strict=True):
         panels[0].set_title(column.title(results.scale))
@@ -159,13 +109,13 @@ def _fig4(results: Results) -> Figure:
             for drop in drops:
                 curve = _over_layers(results, column.cell(results.scale, net, drop), "index", "shift_ratio")
                 if curve is not None:
-                    _plot(axes, curve, OF_DROP[drop], f"Dropout {drop}")
+                    plot(axes, curve, OF_DROP[drop], f"Dropout {drop}")
             low, high = LIMITS[column.placement]
             axes.set_ylim(low, max(high, axes.dataLim.y1 if axes.lines else high))
             if not axes.lines:
-                _not_run(axes)
+                not_run(axes)
         _error_bars(panels[-1], results, column)
-    _legend(figure, list(grid[:-1].flat))
+    legend(figure, list(grid[:-1].flat))
     return figure
 
 
@@ -187,14 +137,14 @@ def _error_bars(axes: Axes, results: Results, column: figure4.Column) -> None:
     axes.set_xticks(places, CIFAR_NETS, fontsize=6, rotation=30, ha="right", rotation_mode="anchor")
     axes.set_ylabel("error rate (%)")
     if not axes.patches:
-        _not_run(axes)
+        not_run(axes)
 
 
 @styled
 def _fig5(results: Results, root: Path) -> Figure:
     title = f"Fig. 5: DenseNet, Dropout-(a) 0.5, {results.scale.called('C10')}: right in train, wrong in test mode"
     record, examples = figure5.examples(results) or (None, ())
-    figure = _figure(title, 0.9 + 1.2 * max(len(examples), 1))
+    figure = page(title, 0.9 + 1.2 * max(len(examples), 1))
     if record is None or not examples:
         told = NOT_RUN if record is None else "No image is right in train mode and wrong in test mode."
         figure.text(0.5, 0.5, told, ha="center")
@@ -222,7 +172,7 @@ def _image(axes: Axes, title: str, pixels: np.ndarray | None) -> None:
 @styled
 def _fig6(results: Results) -> Figure:
     called, samples = results.scale.called("C100"), results.scale.ensemble.samples
-    figure = _figure(f"Fig. 6: PreResNet, {called}; {BANDS}", 3.4)
+    figure = page(f"Fig. 6: PreResNet, {called}; {BANDS}", 3.4)
     axes = figure.subplots()
     axes.set(xlabel=f"number of samples used for Monte-Carlo averaging (k) on {called}", ylabel="test error (%)")
     found = [figure6.error(results, k) for k in range(1, samples + 1)]
@@ -231,7 +181,7 @@ def _fig6(results: Results) -> Figure:
     if errors:
         mean, std = np.array([each.mean for each in errors]), np.array([each.std or 0 for each in errors])
         curve = Curve(np.arange(1, len(errors) + 1), mean, std)
-        _plot(axes, curve, BLUE, "Monte-Carlo model averaging on Dropout-(b) 0.5")
+        plot(axes, curve, BLUE, "Monte-Carlo model averaging on Dropout-(b) 0.5")
     lines = {
         "approximate averaging by weight scaling on Dropout-(b) 0.5": (figure6.weight_scaling(results), ORANGE),
         "Dropout-(b) 0.0 (without Dropout)": (results.test_error(figure6.baseline(results.scale)), GREEN),
@@ -240,8 +190,8 @@ def _fig6(results: Results) -> Figure:
         if spread is not None:
             axes.axhline(spread.mean, color=color, linestyle="--", label=label)
     if not axes.lines:
-        _not_run(axes)
-    _legend(figure, [axes], columns=1)
+        not_run(axes)
+    legend(figure, [axes], columns=1)
     return figure
 
 
@@ -253,7 +203,7 @@ def _beside(name: str) -> Callable[[Results], Figure]:
         found = table5.apart(results) if name == "table5" else EXPERIMENTS[name].tables(results)
         tables = list(filter(_printed, found)) or found  # without the paper's numbers there are only ours
         first, what = tables[0].title.split(": ", 1)
-        figure = _figure(f"{first.partition(',')[0]}: {what}", 1.2 + 2.1 * len(tables))
+        figure = page(f"{first.partition(',')[0]}: {what}", 1.2 + 2.1 * len(tables))
         grid = figure.subplots(len(tables), 1 + _printed(tables[0]), squeeze=False, sharey="row")
         for own, (left, *right) in zip(tables, grid, strict=True):
             _dots(left, own, lambda cell: cell.ours)
@@ -262,7 +212,7 @@ def _beside(name: str) -> Callable[[Results], Figure]:
                 _dots(axes, own, lambda cell: _as_spread(cell.paper), hollow=True)
                 axes.set_title("the paper's, as printed")
             if not any(cell.ours for row in own.rows.values() for cell in row):
-                _not_run(left)
+                not_run(left)
             left.legend(ncols=3, loc="upper left", bbox_to_anchor=(0, -0.12), fontsize=6)
         return figure
 
@@ -298,4 +248,9 @@ def _dots(axes: Axes, table: Table, read: Callable[[Cell], Spread | None], *, ho
     axes.set_ylim(len(table.rows) - 0.5, -0.5)
 
 
-DRAWN: dict[str, Callable[[Results], Figure]] = {"fig1": _fig1, "table1": _fig3, "fig4": _fig4, "fig6": _fig6}
+DRAWN: dict[str, Callable[[Results], Figure]] = {
+    "fig1": _fig1,
+    "table1": _fig3,
+    "fig4": _fig4,
+    "fig6": _fig6,
+} | pictures_beyond.DRAWN

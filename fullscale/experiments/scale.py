@@ -29,6 +29,7 @@ class Scale:
         told: how reduced it is; empty at the paper's own scale.
         nets: by the paper's names.
         sets: the data that are used, by the paper's names; where one is missing, the first stands for it.
+        widths: nets that differ by their width alone, the narrowest first.
         seeds: of every run.
         ensemble: Fig. 6's samples and groups.
         settings: of all recipes, beyond the paper's own.
@@ -38,6 +39,7 @@ class Scale:
     told: str
     nets: Mapping[NetName, str]
     sets: Mapping[SetName, DataName]
+    widths: tuple[str, ...]
     seeds: tuple[int, ...]
     ensemble: Ensemble
     drops: tuple[float, ...] = DROPS
@@ -55,21 +57,22 @@ class Scale:
 
     def runs(
         self,
-        net: NetName,
+        net: str,
         data: SetName,
         placement: Where,
         *measurements: Measurement,
         drop: float | None = None,
         uout: float | None = None,
     ) -> tuple[Run, ...]:
-        """Return one cell's runs, one a seed, on a set or what stands for it.
+        """Return one cell's runs, one a seed, of one of the paper's nets, or any, on a set or what stands for it.
 
         A strength of 0 is no noise, so that all experiments share a baseline.
         """
         used = self.sets[self.there(data)[0]]
+        built = next((own for name, own in self.nets.items() if name == net), net)
         given = {"drop": drop or None, "uout": uout or None}
         where = placement if any(given.values()) else "none"
-        recipes = (recipe(self.nets[net], used, where, seed, **given, **self.settings) for seed in self.seeds)
+        recipes = (recipe(built, used, where, seed, **given, **self.settings) for seed in self.seeds)
         return tuple(Run(own, measurements) for own in recipes)
 
 
@@ -85,6 +88,7 @@ SMOKE = Scale(
         "ResNeXt-101": "resnext-11-2x4-16",
     },
     sets={"C10": "synthetic"},
+    widths=("wrn-10-1", "wrn-10-2"),
     seeds=(0, 1),
     ensemble=Ensemble(samples=4, groups=2),
     drops=(0.0, 0.1, 0.5),
@@ -102,6 +106,7 @@ REDUCED = Scale(
         "ResNeXt-101": "resnext-11-4x4-32",
     },
     sets={"C10": "cifar10"},
+    widths=("wrn-10-1", "wrn-10-2", "wrn-10-4"),
     seeds=(0, 1, 2),
     ensemble=Ensemble(samples=30, groups=2),
     settings={"epochs": 4, "images": 8_000},
@@ -118,6 +123,7 @@ PAPER = Scale(
         "ResNeXt-101": "resnext-101",
     },
     sets={"C10": "cifar10", "C100": "cifar100", "ImageNet": "imagenet"},
+    widths=("wrn-28-1", "wrn-28-2", "wrn-28-4", "wrn-28-10"),
     seeds=(0, 1, 2, 3, 4),
     ensemble=Ensemble(samples=80, groups=5),
 )

@@ -4,15 +4,33 @@ from typing import Any, ClassVar, Protocol
 
 from fullscale.measurements.adjust import Adjust
 from fullscale.measurements.angles import Angles
+from fullscale.measurements.chain import Chain
 from fullscale.measurements.cost import Sizes
 from fullscale.measurements.ensemble import Ensemble
 from fullscale.measurements.errors import Errors
+from fullscale.measurements.inference import Inference
+from fullscale.measurements.law import Law
 from fullscale.measurements.responses import Responses
+from fullscale.measurements.sampled import Sampled
 from fullscale.measurements.shift import Shift
 from fullscale.specimen import Progress
 from fullscale.subject import Subject
 
-__all__ = ["KINDS", "Adjust", "Angles", "Ensemble", "Errors", "Measurement", "Responses", "Shift", "Sizes"]
+__all__ = [
+    "KINDS",
+    "Adjust",
+    "Angles",
+    "Chain",
+    "Ensemble",
+    "Errors",
+    "Inference",
+    "Law",
+    "Measurement",
+    "Responses",
+    "Sampled",
+    "Shift",
+    "Sizes",
+]
 
 
 class Measurement(Protocol):
@@ -30,10 +48,16 @@ class Measurement(Protocol):
         """Measure; `progress` is told how many images are done."""
         ...
 
+    def complete(self, numbers: Any) -> bool:
+        """Say whether numbers, of its own type, are all there, and possible."""
+        ...
+
     def images(self, sizes: Sizes) -> int:
         """Count the images that pass through the net, for an estimate of the time."""
         ...
 
 
-KINDS: dict[str, type[Measurement]] = {kind.kind: kind for kind in (Shift, Angles, Adjust, Ensemble, Responses, Errors)}
+KINDS: dict[str, type[Measurement]] = {
+    kind.kind: kind for kind in (Shift, Angles, Adjust, Ensemble, Responses, Errors, Sampled, Chain, Inference, Law)
+}
 """by their names in a record"""

@@ -8,7 +8,6 @@ from typing import Any, Literal, TypeAlias
 
 from fullscale import record
 from fullscale.contracts import refusal
-from fullscale.measurements.complete import complete
 from fullscale.measurements.kinds import Measurement
 from fullscale.record import Record
 from fullscale.sources import behind, changes
@@ -99,7 +98,7 @@ def measured(there: Record, measurement: Measurement, path: Path) -> Any:
         return None
     kept = there.get("measured", {})[measurement.kind]
     numbers = record.typed(kept["numbers"], measurement.numbers, path)
-    if not complete(measurement, numbers):
+    if not measurement.complete(numbers):
         told = f"is no record of a run: its {measurement.kind} lacks numbers, or has some that cannot be"
         raise refusal("file", path, told)
     return numbers

@@ -19,10 +19,11 @@ from fullscale.experiments.scale import CIFAR_NETS, PAPER, REDUCED, SCALES, SMOK
 from fullscale.experiments.table import Cell
 from fullscale.measurements.kinds import Measurement
 from fullscale.measurements.shift import Shift
-from fullscale.recipes import SCHEDULES
+from fullscale.recipes import SCHEDULES, Compile, Precision
 from fullscale.sweep.run import merged
 
-BF16 = ("bf16", "default")
+BF16: tuple[Precision, Compile] = ("bf16", "default")
+FLOAT32: tuple[Precision, Compile] = ("float32", "off")
 REPORTED = Path(__file__).parents[3] / "paper_checks" / "reported.py"
 Written = Callable[..., Path]
 Numbers = Callable[[Measurement], dict[str, Any]]
@@ -220,7 +221,7 @@ def test_records_of_other_data_than_the_first_are_not_averaged_in(tmp_path: Path
 
 
 def test_results_in_another_precision_have_files_of_their_own() -> None:
-    names = [text.stem(EXPERIMENTS["table5"], in_precision(SMOKE, *own)) for own in (("float32", "off"), BF16)]
+    names = [text.stem(EXPERIMENTS["table5"], in_precision(SMOKE, *own)) for own in (FLOAT32, BF16)]
     assert names == ["table5-smoke", "table5-smoke-bf16-default"]
     told = text.status(EXPERIMENTS["table5"], gather(in_precision(SMOKE, *BF16), [], Path()))
     assert told.startswith("table5 at scale smoke: 0 of 8 runs; precision bf16; compile default; SMOKE: ")

@@ -1,0 +1,45 @@
+"""Sections 3.1 and 4: how far BNs' means are off, and the test error as the first k BNs are mended."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from fullscale.chain import chain
+from fullscale.measurements.checks import are_percent
+from fullscale.measurements.cost import Sizes
+from fullscale.specimen import Progress
+from fullscale.subject import Subject
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """See `fullscale.chain.Chain`; errors in percent."""
+
+    names: tuple[str, ...]
+    deviations: tuple[float, ...]
+    errors: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A pass over the training images for each BN, as far as that, and a test after it."""
+
+    kind: ClassVar = "chain"
+    numbers: ClassVar = Numbers
+
+    def take(self, subject: Subject, progress: Progress) -> Numbers:
+        """Mend BN by BN.
+
+        Raises:
+            ValueError: as `fullscale.chain.chain`.
+        """
+        found = chain(subject.net, subject.augmented, subject.test, progress=progress)
+        return Numbers(found.names, found.deviations, found.errors)
+
+    def complete(self, numbers: Numbers) -> bool:
+        """Say whether numbers are all there, and possible."""
+        bns = len(numbers.names)
+        return len(numbers.deviations) == bns == len(numbers.errors) - 1 and are_percent(*numbers.errors)
+
+    def images(self, sizes: Sizes) -> int:
+        """Count the images that pass through the net; a pass for a BN ends, on average, half-way through it."""
+        return sizes.train + sizes.train * sizes.bns // 2 + sizes.test * (1 + sizes.bns)

@@ -1,0 +1,79 @@
+"""Fig. 6's regime: the variance of every BN's input with Dropout on and BN by its moving statistics."""
+
+from dataclasses import dataclass
+from statistics import fmean
+from typing import ClassVar
+
+from fullscale.batchnorms import batchnorms
+from fullscale.measurements.checks import are_positive
+from fullscale.measurements.cost import Sizes
+from fullscale.specimen import Counted, Progress, faithful, specimen, switch
+from fullscale.statistics import Statistics
+from fullscale.subject import Subject
+from fullscale.taps import InputTap
+
+
+@dataclass(frozen=True)
+class Row:
+    """One BN; variances are means over its channels.
+
+    Attributes:
+        name: its path in the net.
+        moving_var: MOVING, as training left it in the BN.
+        sampled_var: MOVING, by the same estimator, with Dropout on.
+    """
+
+    name: str
+    moving_var: float
+    sampled_var: float
+
+    @property
+    def shift_ratio(self) -> float:
+        """max(r, 1/r) of their ratio, as in Section 4."""
+        shift = self.sampled_var / self.moving_var
+        return max(shift, 1 / shift)
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """All BNs, in order of execution."""
+
+    rows: tuple[Row, ...]
+
+    @property
+    def shift_ratio(self) -> float:
+        """Mean over all BNs."""
+        return fmean(row.shift_ratio for row in self.rows)
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """One pass over the training images, as in training."""
+
+    kind: ClassVar = "sampled"
+    numbers: ClassVar = Numbers
+
+    def take(self, subject: Subject, progress: Progress) -> Numbers:
+        """Measure.
+
+        Raises:
+            ValueError: if a BN cannot be measured (see `fullscale.measure`).
+        """
+        net = specimen(subject.net)
+        bns, counted = batchnorms(net), Counted(progress)
+        statistics = Statistics(bns.values())
+        switch(net, noise=True, by_batch=False)
+        with faithful(net, subject.seed), InputTap(bns) as tap:
+            for images, _ in counted.over(subject.augmented()):
+                tap.run(net, images, statistics)
+        sampled = {name: own.moving_var.mean().item() for name, own in zip(bns, statistics.read(), strict=True)}
+        kept = {name: bn.get_buffer("running_var").double().mean().item() for name, bn in bns.items()}
+        return Numbers(tuple(Row(name, kept[name], sampled[name]) for name in tap.order))
+
+    def complete(self, numbers: Numbers) -> bool:
+        """Say whether numbers are all there, and possible."""
+        return are_positive(numbers.rows, "moving_var", "sampled_var")
+
+    def images(self, sizes: Sizes) -> int:
+        """Count the images that pass through the net."""
+        return sizes.train
