@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from paper_checks.live import Live, Net
 from paper_checks.reader import Reader
 from paper_checks.report import require_writable
 
@@ -27,6 +28,14 @@ def pytest_configure(config: pytest.Config) -> None:
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
     config.pluginmanager.register(Reader(Path(__file__).parent, page, int(chosen)))
+    config.pluginmanager.register(Live(), "live-tier")
+
+
+@pytest.fixture(scope="session")
+def live(pytestconfig: pytest.Config) -> dict[str, Net]:
+    """The nets that were trained meanwhile."""
+    plugin: Live = pytestconfig.pluginmanager.get_plugin("live-tier")  # pyright: ignore[reportAssignmentType]
+    return plugin.nets()
 
 
 @pytest.fixture(scope="session")

@@ -46,7 +46,7 @@ def _at_bn(found: Numbers) -> list[tuple[float, float]]:
 
 PANELS = (
     Panel("local Δ", "measured", "the law, from one noise-free pass", _local),
-    Panel("whole Δ, test mode over train mode", "measured", "the law's local Δ × inherited Δ, measured", _whole),
+    Panel("whole Δ, test mode over train mode", "measured", "the law's local Δ × inherited Δ", _whole),
     Panel("Δ behind the convolution, (b)", "the law", "Eq. 10, of measured c, v, ρ, d cos²θ", _behind),
     Panel("local Δ", "measured at the BN", "Eq. 10; in (a) Eq. 6", _at_bn),
 )
@@ -55,7 +55,7 @@ PANELS = (
 @styled
 def law_scatter(results: Results) -> Figure:
     """Every BN of every net: what is predicted against what is measured."""
-    made = page("The law against trained nets: a mark for every BN that Dropout 0.5 reaches, of every run", 5.6)
+    made = page("The law against trained nets: a mark for every BN that Dropout 0.5 reaches, of every run", 7.2)
     axes = made.subplots(2, 2).flat
     for each, panel in zip(axes, PANELS, strict=True):
         each.set(title=panel.title, xlabel=panel.measured, ylabel=panel.predicted)
@@ -82,8 +82,9 @@ def _scatter(axes: Axes, results: Results, pairs: Callable[[Numbers], list[tuple
         not_run(axes)
         return
     low, high = min(map(min, found)), max(map(max, found))
+    rim = 0.05 * (high - low)
     axes.plot([low, high], [low, high], color=GREY, linewidth=0.7, zorder=0)
-    axes.set_aspect("equal", adjustable="datalim")
+    axes.set(xlim=(low - rim, high + rim), ylim=(low - rim, high + rim), box_aspect=1)
 
 
 def _columns(pairs: Sequence[tuple[float, float]]) -> tuple[list[float], list[float]]:

@@ -6,7 +6,6 @@ from typing import ClassVar
 
 from fullscale.adjust import READINGS, Reading, adjust
 from fullscale.evaluate import Score
-from fullscale.measurements.checks import are_percent
 from fullscale.measurements.cost import Sizes
 from fullscale.specimen import Progress
 from fullscale.subject import Subject
@@ -53,11 +52,6 @@ class Adjust:
         for reading in self.readings:
             found[reading] = _tested(subject.score(adjusted(reading=reading)))
         return Numbers(_tested(subject.score(subject.net)), found)
-
-    def complete(self, numbers: Numbers) -> bool:
-        """Say whether numbers are all there, and possible."""
-        tested = (numbers.before, *numbers.readings.values())
-        return set(numbers.readings) == set(self.readings) and are_percent(*(each.error for each in tested))
 
     def images(self, sizes: Sizes) -> int:
         """Count the images that pass through the net; a pass for a BN ends, on average, half-way through it."""

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from fullscale.angles import Row, angles
-from fullscale.measurements.checks import are_means
 from fullscale.measurements.cost import Sizes
 from fullscale.specimen import Progress
 from fullscale.subject import Subject
@@ -40,10 +39,6 @@ class Angles:
         del progress
         found = angles(subject.net)
         return Numbers(found.rows, found.cos2, found.d_cos2)
-
-    def complete(self, numbers: Numbers) -> bool:
-        """Say whether numbers are all there, and possible."""
-        return are_means(numbers, "cos2", "d_cos2")
 
     def images(self, sizes: Sizes) -> int:
         """Count the images that pass through the net."""

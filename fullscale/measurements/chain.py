@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from fullscale.chain import chain
-from fullscale.measurements.checks import are_percent
 from fullscale.measurements.cost import Sizes
 from fullscale.specimen import Progress
 from fullscale.subject import Subject
@@ -34,11 +33,6 @@ class Chain:
         """
         found = chain(subject.net, subject.augmented, subject.test, progress=progress)
         return Numbers(found.names, found.deviations, found.errors)
-
-    def complete(self, numbers: Numbers) -> bool:
-        """Say whether numbers are all there, and possible."""
-        bns = len(numbers.names)
-        return len(numbers.deviations) == bns == len(numbers.errors) - 1 and are_percent(*numbers.errors)
 
     def images(self, sizes: Sizes) -> int:
         """Count the images that pass through the net; a pass for a BN ends, on average, half-way through it."""

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from fullscale.ensemble import ensemble
-from fullscale.measurements.checks import are_percent
 from fullscale.measurements.cost import Sizes
 from fullscale.specimen import Progress
 from fullscale.subject import Subject
@@ -47,11 +46,6 @@ class Ensemble:
         seeds = range(subject.seed, subject.seed + self.groups)
         found = ensemble(subject.net, subject.test, samples=self.samples, seeds=seeds, progress=progress)
         return Numbers(tuple(map(tuple, found.errors.tolist())), found.weight_scaling)
-
-    def complete(self, numbers: Numbers) -> bool:
-        """Say whether numbers are all there, and possible."""
-        errors = (numbers.weight_scaling, *(error for group in numbers.errors for error in group))
-        return [len(group) for group in numbers.errors] == [self.samples] * self.groups and are_percent(*errors)
 
     def images(self, sizes: Sizes) -> int:
         """Count the images that pass through the net."""

@@ -6,7 +6,6 @@ from typing import ClassVar
 import torch
 from torch import Tensor, nn
 
-from fullscale.measurements.checks import are_percent
 from fullscale.measurements.cost import Sizes
 from fullscale.specimen import Counted, Progress, faithful, specimen, switch
 from fullscale.subject import Subject
@@ -37,10 +36,6 @@ class Errors:
             ranks = torch.cat([_ranks(net, *batch) for batch in counted.over(subject.test())])
         top1, top5 = (100 * (ranks >= k).double().mean().item() for k in (1, FIVE))
         return Numbers(top1, top5)
-
-    def complete(self, numbers: Numbers) -> bool:
-        """Say whether numbers are all there, and possible."""
-        return are_percent(numbers.top1, numbers.top5)
 
     def images(self, sizes: Sizes) -> int:
         """Count the images that pass through the net."""

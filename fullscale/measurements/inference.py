@@ -9,7 +9,6 @@ from torch import nn
 
 from fullscale.contracts import refusal
 from fullscale.data import Batch
-from fullscale.measurements.checks import are_percent
 from fullscale.measurements.cost import Sizes
 from fullscale.specimen import Counted, Progress, faithful, specimen, switch
 from fullscale.subject import Subject
@@ -54,10 +53,6 @@ class Inference:
             switch(net, noise=False, by_batch=True)
             by_batch = [_error(net, counted.over(subject.source.test_batches(size))) for size in self.sizes]
         return Numbers(moving, tuple(by_batch))
-
-    def complete(self, numbers: Numbers) -> bool:
-        """Say whether numbers are all there, and possible."""
-        return len(numbers.by_batch) == len(self.sizes) and are_percent(numbers.moving, *numbers.by_batch)
 
     def images(self, sizes: Sizes) -> int:
         """Count the images that pass through the net."""

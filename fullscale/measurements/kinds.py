@@ -48,10 +48,6 @@ class Measurement(Protocol):
         """Measure; `progress` is told how many images are done."""
         ...
 
-    def complete(self, numbers: Any) -> bool:
-        """Say whether numbers, of its own type, are all there, and possible."""
-        ...
-
     def images(self, sizes: Sizes) -> int:
         """Count the images that pass through the net, for an estimate of the time."""
         ...

@@ -4,7 +4,6 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from fullscale.against_law import Row, Seen, compare
-from fullscale.measurements.checks import are_positive
 from fullscale.measurements.cost import Sizes
 from fullscale.specimen import Progress
 from fullscale.subject import Subject
@@ -44,10 +43,6 @@ class Law:
         few = replace(subject, batches=self.batches)
         found = compare(subject.net, few.augmented, seed=subject.seed, progress=progress)
         return Numbers(found.rows, found.seen, found.images)
-
-    def complete(self, numbers: Numbers) -> bool:
-        """Say whether numbers are all there, and possible."""
-        return are_positive(numbers.rows, "clean_var", "own_var", "test_var", "train_var", "quiet_var")
 
     def images(self, sizes: Sizes) -> int:
         """Estimate the images that pass through the net: the doctor's passes, five regimes, and one for each BN."""

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from fullscale.measurements.checks import are_percent
 from fullscale.measurements.cost import Sizes
 from fullscale.responses import MODES, Flip, respond
 from fullscale.specimen import Progress
@@ -78,12 +77,6 @@ class Responses:
         examples = tuple(_example(flip, int(order[flip.index])) for flip in found.examples)
         errors = tuple(Switched(mode.noise, mode.by_batch, found.errors[mode]) for mode in MODES)
         return Numbers(errors, found.flipped, found.recovered, found.n, examples)
-
-    def complete(self, numbers: Numbers) -> bool:
-        """Say whether numbers are all there, and possible."""
-        modes = [(each.noise, each.by_batch) for each in numbers.errors]
-        possible = are_percent(*(each.error for each in numbers.errors))
-        return possible and modes == [*MODES] and numbers.flipped + numbers.recovered <= numbers.images
 
     def images(self, sizes: Sizes) -> int:
         """Count the images that pass through the net."""

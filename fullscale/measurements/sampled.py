@@ -5,7 +5,6 @@ from statistics import fmean
 from typing import ClassVar
 
 from fullscale.batchnorms import batchnorms
-from fullscale.measurements.checks import are_positive
 from fullscale.measurements.cost import Sizes
 from fullscale.specimen import Counted, Progress, faithful, specimen, switch
 from fullscale.statistics import Statistics
@@ -69,10 +68,6 @@ class Sampled:
         sampled = {name: own.moving_var.mean().item() for name, own in zip(bns, statistics.read(), strict=True)}
         kept = {name: bn.get_buffer("running_var").double().mean().item() for name, bn in bns.items()}
         return Numbers(tuple(Row(name, kept[name], sampled[name]) for name in tap.order))
-
-    def complete(self, numbers: Numbers) -> bool:
-        """Say whether numbers are all there, and possible."""
-        return are_positive(numbers.rows, "moving_var", "sampled_var")
 
     def images(self, sizes: Sizes) -> int:
         """Count the images that pass through the net."""

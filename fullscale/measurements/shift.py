@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from fullscale.measure import Row, measure
-from fullscale.measurements.checks import are_means
 from fullscale.measurements.cost import Sizes
 from fullscale.specimen import Progress
 from fullscale.subject import Subject
@@ -41,10 +40,6 @@ class Shift:
         """
         found = measure(subject.net, subject.augmented(), seed=subject.seed, progress=progress)
         return Numbers(found.rows, found.shift_ratio, found.floor, found.images, found.batches)
-
-    def complete(self, numbers: Numbers) -> bool:
-        """Say whether numbers are all there, and possible."""
-        return are_means(numbers, "shift_ratio", "floor")
 
     def images(self, sizes: Sizes) -> int:
         """Count the images that pass through the net."""

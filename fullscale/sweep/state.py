@@ -11,6 +11,7 @@ from fullscale.contracts import refusal
 from fullscale.measurements.kinds import Measurement
 from fullscale.record import Record
 from fullscale.sources import behind, changes
+from fullscale.sweep.possible import possible
 from fullscale.sweep.run import TRAINED_BY, Run
 from fullscale.train import CHECKPOINTS, LOG, RECORD
 
@@ -92,13 +93,22 @@ def measured(there: Record, measurement: Measurement, path: Path) -> Any:
     """Return what a measurement came to, as its dataclass; None where it is missing, or was made otherwise.
 
     Raises:
+        ValueError: as `kept`.
+    """
+    return None if _lack(there, measurement) else kept(there, measurement, path)
+
+
+def kept(there: Record, measurement: Measurement, path: Path) -> Any:
+    """Return what a measurement came to, by whatever code; None where it is missing, or of other settings.
+
+    Raises:
         ValueError: if the record, which stands in `path`, has something else in its place, or not all of it.
     """
-    if _lack(there, measurement):
+    own = there.get("measured", {}).get(measurement.kind)
+    if own is None or own["settings"] != record.plain(measurement):
         return None
-    kept = there.get("measured", {})[measurement.kind]
-    numbers = record.typed(kept["numbers"], measurement.numbers, path)
-    if not measurement.complete(numbers):
+    numbers = record.typed(own["numbers"], measurement.numbers, path)
+    if not possible(measurement, numbers):
         told = f"is no record of a run: its {measurement.kind} lacks numbers, or has some that cannot be"
         raise refusal("file", path, told)
     return numbers

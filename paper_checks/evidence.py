@@ -1,0 +1,128 @@
+"""The records behind TRAINED claims: committed, sealed, and read for the checks.
+
+evidence/RUN.json     the record of a run, as `python -m fullscale sweep` left it, without its layout
+evidence/SEALS        the SHA-256 of each, so that no number changes unseen
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from fullscale import record
+from fullscale.experiments.catalogue import EXPERIMENTS, runs_of
+from fullscale.experiments.results import Results
+from fullscale.experiments.scale import REDUCED, Scale
+from fullscale.sources import behind, changes
+from fullscale.sweep.run import TRAINED_BY, Run
+from fullscale.sweep.state import kept, of_run, state
+from fullscale.train import RECORD
+from paper_checks.report import write_whole
+
+PLACE = Path(__file__).parent / "evidence"
+SEALS = "SEALS"
+
+
+def runs(scale: Scale = REDUCED) -> tuple[Run, ...]:
+    """Return the runs whose records may stand here."""
+    return runs_of(EXPERIMENTS.values(), scale)
+
+
+def path_of(run: Run, place: Path = PLACE) -> Path:
+    """Return where a run's record stands: named by its recipe alone, since the code may have changed since."""
+    return place / f"{run.stem}.json"
+
+
+def seal(out: Path, place: Path = PLACE, scale: Scale = REDUCED) -> list[Run]:
+    """Take the records of finished and measured runs from the folder of a sweep, and seal all that are here.
+
+    Raises:
+        ValueError: if a record cannot be used.
+        OSError: if one cannot be written.
+    """
+    taken = [run for run in runs(scale) if (out / run.name / RECORD).exists() and state(run, out).done]
+    for run in taken:
+        write_whole(path_of(run, place), json.dumps(of_run(run, out), separators=(",", ":")) + "\n")
+    files = sorted(place.glob("*.json"))
+    write_whole(place / SEALS, "".join(f"{_digest(file)}  {file.name}\n" for file in files))
+    return taken
+
+
+def broken(place: Path = PLACE, scale: Scale = REDUCED) -> list[str]:
+    """Say what is wrong with the evidence: changed, added or missing files, records of no recipe or no use."""
+    sealed = _sealed(place)
+    there = {path.name: path for path in place.glob("*.json")}
+    wrong = [f"{name} is sealed, and missing" for name in sorted(sealed.keys() - there.keys())]
+    wrong += [f"{name} is not sealed" for name in sorted(there.keys() - sealed.keys())]
+    wrong += [
+        f"{name} has changed since it was sealed"
+        for name in sorted(there.keys() & sealed.keys())
+        if _digest(there[name]) != sealed[name]
+    ]
+    known = {path_of(run, place).name for run in runs(scale)}
+    wrong += [f"{name} is of a recipe that no experiment has" for name in sorted(there.keys() - known)]
+    return wrong + [told for _, _, told in _read(place, scale) if told]
+
+
+def results(place: Path = PLACE, scale: Scale = REDUCED) -> Results:
+    """Read all records, as experiments take them."""
+    records, measured = dict[str, record.Record](), dict[Any, Any]()
+    for run, there, told in _read(place, scale):
+        if there is not None and not told:
+            records[run.name] = there
+            measured |= {(run.name, each): kept(there, each, path_of(run, place)) for each in run.measurements}
+    return Results(scale, place, records, measured)
+
+
+@cache
+def committed() -> Results:
+    """Read the records that are committed, once."""
+    return results()
+
+
+def told(found: Results) -> str:
+    """Say in a line how reduced the runs are, how many seeds they have, and what they ran on."""
+    hardware = {_machine(there["hardware"]) for there in found.records.values()}
+    return f"{found.scale.told.capitalize()}; on {', '.join(sorted(hardware))}" if hardware else found.scale.told
+
+
+def outdated(found: Results) -> list[str]:
+    """Name the files of the code that trains which have changed since some of the runs were made."""
+    now = behind(TRAINED_BY)
+    return sorted({name for there in found.records.values() for name in changes(there["code"]["behind"], now)})
+
+
+def _machine(hardware: Mapping[str, Any]) -> str:
+    threads = hardware["threads"]
+    return hardware["gpu"] or f"{hardware['processor']}, {threads} thread{'s' if threads > 1 else ''} a run"
+
+
+def _sealed(place: Path) -> dict[str, str]:
+    path = place / SEALS
+    lines = path.read_text().splitlines() if path.exists() else []
+    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+
+
+def _digest(path: Path) -> str:
+    return sha256(path.read_bytes()).hexdigest()
+
+
+def _read(place: Path, scale: Scale) -> Iterator[tuple[Run, record.Record | None, str]]:
+    """Yield each run that has a record here, its record, and what is wrong with it."""
+    for run in runs(scale):
+        path = path_of(run, place)
+        if not path.exists():
+            continue
+        try:
+            there = record.read(path)
+            if there["recipe_hash"] != run.recipe.hash:
+                yield run, None, f"{path.name} is of another recipe than its name says"
+                continue
+            for measurement in run.measurements:
+                kept(there, measurement, path)
+        except ValueError as error:
+            yield run, None, str(error)
+        else:
+            yield run, there, ""
