@@ -141,7 +141,7 @@ class _Measured:
         self._subject, self._sources, self._behind = subject, sources, behind
         self._bns = batchnorms(subject)
         self._clean, self._own, self._test, self._train = (Statistics(self._bns.values()) for _ in range(4))
-        self._quiet = {group: Statistics(self._bns.values()) for group in set(sources.values())}
+        self._quiet = {group: Statistics(self._bns.values()) for group in dict.fromkeys(sources.values())}
 
     def update(self, images: Tensor) -> None:
         """Let a batch in."""

@@ -5,6 +5,7 @@ import json
 import os
 import platform
 import subprocess
+from functools import cache
 from hashlib import sha256
 from importlib import metadata
 from pathlib import Path
@@ -39,17 +40,25 @@ class Data(TypedDict):
     test: Count
 
 
-class Code(TypedDict):
-    """By what code.
+class Checkout(TypedDict):
+    """By what state of the project; the commit is None where there is none.
 
     Attributes:
         sources: the SHA-256 of this room's sources.
-        behind: `fullscale.sources.behind` what computed: the files that matter.
     """
 
     version: str | None
     commit: str | None
     sources: str
+
+
+class Code(Checkout):
+    """By what code.
+
+    Attributes:
+        behind: `fullscale.sources.behind` what computed: the files that matter.
+    """
+
     behind: dict[str, str]
 
 
@@ -122,15 +131,19 @@ def stamp(module: str, team: Team) -> Stamp:
 
 
 def code(module: str) -> Code:
-    """Say what code a module of this package computes by; the commit is None where there is none."""
+    """Say what code a module of this package computes by: as it was when this process first asked, not as it ends."""
+    return {**_checkout(), "behind": dict(sources.behind(module))}
+
+
+@cache
+def _checkout() -> Checkout:
     try:
         version = metadata.version("variance-shift")
     except metadata.PackageNotFoundError:
         version = None
     files = sorted(HERE.rglob("*.py"))
     content = b"".join(f"{file.relative_to(HERE).as_posix()}\n".encode() + file.read_bytes() for file in files)
-    own = sha256(content).hexdigest()
-    return {"version": version, "commit": _commit(), "sources": own, "behind": dict(sources.behind(module))}
+    return {"version": version, "commit": _commit(), "sources": sha256(content).hexdigest()}
 
 
 def _commit() -> str | None:

@@ -12,7 +12,7 @@ HERE = Path(__file__).parent
 
 @cache
 def behind(module: str) -> Mapping[str, str]:
-    """Return `on_disk`, as it was when this process first asked: soon after it had imported what it runs."""
+    """Return `on_disk`, as it was when this process first asked: who works for long asks at the beginning."""
     return on_disk(module)
 
 
@@ -28,9 +28,8 @@ def on_disk(module: str) -> dict[str, str]:
         file = _file(waiting.pop())
         if file is None or (name := file.relative_to(HERE).as_posix()) in found:
             continue
-        tree = ast.parse(file.read_bytes())
-        found[name] = sha256(repr(_essence(tree)).encode()).hexdigest()[:16]
-        waiting += _imported(tree)
+        found[name], imported = _read(file.read_bytes())
+        waiting += imported
     return dict(sorted(found.items()))
 
 
@@ -42,6 +41,16 @@ def digest(files: Mapping[str, str]) -> str:
 def changes(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """Name the files that differ."""
     return sorted(name for name in before.keys() | now.keys() if before.get(name) != now.get(name))
+
+
+@cache
+def _read(source: bytes) -> tuple[str, tuple[str, ...]]:
+    """Return a source's digest and what it imports; one that is just being written may be no Python."""
+    try:
+        tree = ast.parse(source)
+    except SyntaxError:
+        return f"no Python: {sha256(source).hexdigest()[:16]}", ()
+    return sha256(repr(_essence(tree)).encode()).hexdigest()[:16], tuple(_imported(tree))
 
 
 def _file(module: str) -> Path | None:

@@ -32,6 +32,8 @@ RECIPE, LOG, WEIGHTS, RECORD, CHECKPOINTS = (
     "record.json",
     "checkpoints",
 )
+TRAINED_BY = "fullscale.training"
+"""the module whose code, and all that it imports, a run's numbers depend on"""
 
 
 class Stopped(RuntimeError):  # noqa: N818 (nothing went wrong)
@@ -115,6 +117,7 @@ def train(  # noqa: PLR0913 (what is run, where, and how)
         Diverged: if the loss or a weight is no finite number; the last checkpoint stays.
     """
     require_save_every(save_every)
+    record.code(TRAINED_BY)  # what is imported now, and not what the files hold in hours
     training = Training(recipe, source, team)
     with contextlib.ExitStack() as held:
         team.by_first(lambda: _claim(recipe, out, held, resume=resume))
@@ -224,7 +227,7 @@ class _Session:
             "recipe": dataclasses.asdict(training.recipe),
             "recipe_hash": training.recipe.hash,
             "data": data,
-            **record.stamp("fullscale.training", training.team),
+            **record.stamp(TRAINED_BY, training.team),
             "weights_sha256": write_tensors(self.out / WEIGHTS, training.net.state_dict()),
             "seconds": self.clock.total,
             "final": {"test_error": last.test_error, "test_loss": last.test_loss, "train_error": last.train_error},

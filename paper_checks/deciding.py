@@ -220,11 +220,9 @@ def a_above_b(results: Results) -> Verdict:
 
 def wrn_least(results: Results) -> Verdict:
     """F4-WRN-RUN; siblings cannot contradict."""
-    pairs = [
-        [_excess(results, own, placement, drop) for own in ("WRN", net)]
-        for placement, drop, net in product(PLACEMENTS, _drops(results), CIFAR_NETS)
-        if net != "WRN"
-    ]
+    others = [net for net in CIFAR_NETS if net != "WRN"]
+    cells = product(PLACEMENTS, _drops(results), others)
+    pairs = [[_excess(results, own, *cell) for own in ("WRN", net)] for *cell, net in cells]
     return _verdict(holds=all(above(other, wrn, len(pairs)) for wrn, other in pairs))
 
 

@@ -16,9 +16,9 @@ from fullscale.experiments.catalogue import EXPERIMENTS, runs_of
 from fullscale.experiments.results import Results
 from fullscale.experiments.scale import REDUCED, Scale
 from fullscale.sources import behind, changes
-from fullscale.sweep.run import TRAINED_BY, Run
+from fullscale.sweep.run import Run
 from fullscale.sweep.state import kept, of_run, state
-from fullscale.train import RECORD
+from fullscale.train import RECORD, TRAINED_BY
 from paper_checks.report import write_whole
 
 PLACE = Path(__file__).parent / "evidence"

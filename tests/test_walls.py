@@ -17,6 +17,8 @@ ALLOWED_IN = {
     "simulator/pictures.py": DRAWING,
     "simulator/parallel.py": {"threadpoolctl"},
     "fullscale/pictures.py": DRAWING,
+    "fullscale/experiments/drawing.py": DRAWING,
+    "fullscale/experiments/pictures_beyond.py": DRAWING,
     "tests/test_pictures.py": DRAWING,
     "fullscale/files.py": {"safetensors"},
     "fullscale/record.py": {"msgspec"},

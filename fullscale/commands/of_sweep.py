@@ -126,9 +126,10 @@ class Narrator(Onlooker):
         del told
         complain(f"{run.name} {LEFT_ALONE}")
 
-    def stopping(self) -> None:
+    def stopping(self, told: str) -> None:
         """Say why it takes a moment."""
-        complain("stopping: what is under way writes a checkpoint; Ctrl-C again does not wait for it")
+        if told:
+            complain(told)
 
 
 def _weight(works: Iterable[Work]) -> int:

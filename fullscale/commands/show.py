@@ -22,12 +22,13 @@ RESULTS = "results"
 class Show:
     """Show an experiment from the records of its runs: tables and figure in the paper's form, the paper beside.
 
-    Writes NAME-SCALE.md, .svg and .png into the folder results of the sweep. What was not run reads NOT RUN; a record
-    that cannot be used is named, and not averaged in.
+    Writes NAME-SCALE.md, .svg and .png into the folder results of the sweep; another precision is in their names. What
+    was not run reads NOT RUN; a record that cannot be used is named, and not averaged in.
     """
 
     name: Positional[str]
-    """fig1, table1 (Fig. 3, too), fig4, table2, fig5, table3, fig6, table4, table5, or all"""
+    """fig1, table1 (Fig. 3, too), fig4, table2, fig5, table3, fig6, table4, table5; beyond the paper law, width,
+    chain, inference; or all"""
     scale: ScaleName = "smoke"
     """smoke, reduced or paper, as it was swept"""
     out: Path = Path("runs")

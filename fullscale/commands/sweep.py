@@ -44,7 +44,8 @@ class Sweep:
     """
 
     name: Positional[str]
-    """fig1, table1 (Fig. 3, too), fig4, table2, fig5, table3, fig6, table4, table5, or all"""
+    """fig1, table1 (Fig. 3, too), fig4, table2, fig5, table3, fig6, table4, table5; beyond the paper law, width,
+    chain, inference; or all"""
     scale: ScaleName = "smoke"
     """smoke: seconds, shows that the program works; reduced: CPU hours; paper: as printed"""
     plan: Flag = False
@@ -107,7 +108,8 @@ class Sweep:
         if self.engine == "local":
             for name in OF_SLURM:
                 if (value := getattr(self, name)) != getattr(Sweep, name):
-                    raise refusal(name, value, "is only used with --engine slurm")
+                    told = " ".join(value) if name == "slurm" else value
+                    raise refusal(name, told, "is only used with --engine slurm")
         elif self.device not in (None, "cpu", "cuda"):
             raise refusal("device", self.device, "must be cpu or cuda on Slurm, which chooses the GPU")
         elif self.gpus is not None and self.gpus not in ((0,) if self.device == "cpu" else (0, 1)):
@@ -163,35 +165,46 @@ class Sweep:
 
     def tell(self, before: Plan) -> int:
         """Print the plan, and return the exit code."""
-        local = self.engine == "local"
-        at_once = len(self.places([entry.run for entry in before.entries])) if local else self.jobs_on_slurm()
+        at_once = self.at_once([entry.run for entry in before.entries])
         threads = self.threads_of(at_once)
         machine = Machine(self.unit(threads), at_once, self.rates(before, threads))
         planned(before, machine, f"{self.name} at scale {self.scale}")
         return BAD_INPUT if before.refused else 0
+
+    def at_once(self, runs: Sequence[Run]) -> int:
+        """Say how many runs go on at once, in a plan: this machine has no say in what another one bears."""
+        if self.engine == "slurm":
+            return self.jobs_on_slurm()
+        if self.throughput:
+            return 1 if self.jobs is None else whole("jobs", self.jobs, at_least=1)
+        return len(self.places(runs))
 
     def unit(self, threads: int) -> str:
         """Say what is paid for: the hours of the machine that the rates are of."""
         if self.throughput:
             gpu = self.device != "cpu" and (self.engine == "local" or self.gpus_of_job() > 0)
         else:
-            gpu = device_named(None if self.engine == "slurm" else self.device).type == "cuda"
+            gpu = device_named(self.device).type == "cuda"
         return "GPU-hours" if gpu else f"CPU-hours of {threads} threads"
 
     def rates(self, before: Plan, threads: int) -> dict[str, Rates]:
         """Return the rates of the nets that are left: all given, or all kept or measured here.
 
         Raises:
-            ValueError: if some are given, and others not, or one of a net that no run has.
+            ValueError: if some are given, and others not, or one of a net that no run has; or none for Slurm.
         """
         nets = {entry.run.recipe.net: entry.run.recipe for entry in before.left}
-        if not self.throughput:
+        if not self.throughput and nets:
+            if self.engine == "slurm":
+                raise refusal(
+                    "throughput", "nothing", "must be given for Slurm: this machine tells nothing of its nodes"
+                )
             torch.set_num_threads(threads)
-            device = device_named(None if self.engine == "slurm" else self.device)
-            return rates([*nets.values()], Team(device), self.out, complain)
-        said = given(self.throughput)
-        if unknown := said.keys() - {entry.run.recipe.net for entry in before.entries}:
-            raise refusal("throughput", ", ".join(sorted(unknown)), f"no run has this net; they have {', '.join(nets)}")
+            return rates([*nets.values()], Team(device_named(self.device)), self.out, complain)
+        said, known = given(self.throughput), {entry.run.recipe.net for entry in before.entries}
+        if unknown := said.keys() - known:
+            rule = f"no run has this net; they have {', '.join(sorted(known))}"
+            raise refusal("throughput", ", ".join(sorted(unknown)), rule)
         if missing := nets.keys() - said.keys():
             rule = f"must be given for all nets that are left, or for none; {', '.join(sorted(missing))} are missing"
             raise refusal("throughput", " ".join(self.throughput), rule)

@@ -11,7 +11,7 @@ from fullscale.experiments.scale import Scale
 from fullscale.measurements.kinds import Measurement
 from fullscale.record import Record
 from fullscale.sweep.run import Run
-from fullscale.sweep.state import measured, of_run
+from fullscale.sweep.state import has_record, measured, of_run
 from fullscale.train import RECORD
 
 
@@ -84,10 +84,10 @@ def gather(scale: Scale, runs: Iterable[Run], out: Path) -> Results:
     numbers: dict[tuple[str, Measurement], Any] = {}
     refused: list[str] = []
     for run in runs:
-        if not (out / run.name / RECORD).exists():
-            continue
         path = out / run.name / RECORD
         try:
+            if not has_record(run, out):
+                continue
             record = of_run(run, out)
             taken = {measurement: measured(record, measurement, path) for measurement in run.measurements}
             _require_same(data, record, path)

@@ -11,10 +11,12 @@ class Engine(Protocol):
 
     Attributes:
         pause: seconds between looks at what they have done.
+        stopping: what takes a moment when the sweep is stopped, in a line; empty if nothing does.
         leaving: what happens to them when the sweep is stopped, in a line.
     """
 
     pause: ClassVar[float]
+    stopping: ClassVar[str]
     leaving: ClassVar[str]
 
     def tend(self, left: Sequence[Run]) -> Mapping[Run, str]:

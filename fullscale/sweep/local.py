@@ -4,21 +4,24 @@ import os
 import signal
 import sys
 import threading
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.context import SpawnProcess
 from typing import ClassVar
 
 from fullscale.sources import on_disk
 from fullscale.sweep import attempts
 from fullscale.sweep.run import Run, code
-from fullscale.sweep.worker import Worker
+from fullscale.sweep.worker import Barred, Worker
 from fullscale.terminal import complain
 from fullscale.train import Stopped
 
 HOPELESS = 3
-"""processes in a row that die while no run gets on"""
+"""processes of a device that die in a row while no run gets on"""
+BARRED = 3
+"""the exit code of a process that could write into no folder that was left: another one could not, either"""
 
 
 @dataclass
@@ -34,35 +37,46 @@ class Local:
     """
 
     pause: ClassVar[float] = 0.5
+    stopping: ClassVar[str] = "stopping: what is under way writes a checkpoint; Ctrl-C again does not wait for it"
     leaving: ClassVar[str] = "the same command goes on"
 
     worker: Worker
     devices: Sequence[str]
     _processes: dict[int, SpawnProcess] = field(default_factory=dict)
-    _died: int = 0
-    _seen: Sequence[int] = ()
+    _died: Counter[int] = field(default_factory=Counter)
+    _seen: dict[int, Sequence[int]] = field(default_factory=dict)
 
     def tend(self, left: Sequence[Run]) -> Mapping[Run, str]:
-        """Start a process on each device that has none, though not more than there are runs left."""
-        for place, device in enumerate(self.devices[: len(left)]):
-            process = self._processes.get(place)
-            if process is not None and process.is_alive():
-                continue
-            if process is not None and process.exitcode and self._in_vain(left) >= HOPELESS:
-                return dict.fromkeys(left, f"its processes die, {self._died} in a row; they have said why")
-            try:
-                self.worker.require_same_code(code(on_disk))
-            except ValueError as error:
-                return dict.fromkeys(left, str(error))
-            self._processes[place] = started(replace(self.worker, device=device))
+        """Start a process on each device that has none, though not more than there are runs left.
+
+        As long as one is at work, there is hope for all.
+        """
+        places = range(len(self.devices[: len(left)]))
+        idle = [place for place in places if place not in self._processes or not self._processes[place].is_alive()]
+        told = ""
+        if idle:
+            told = self.worker.other_code(code(on_disk))
+        for place in idle:
+            why = told or self._in_vain(place, left)
+            if why and idle == [*places]:
+                return dict.fromkeys(left, why)
+            if not why:
+                self._processes[place] = started(replace(self.worker, device=self.devices[place]))
+                idle = []  # at least this one is at work
         return {}
 
-    def _in_vain(self, left: Sequence[Run]) -> int:
-        """Count the processes that have died since a run was begun or done."""
+    def _in_vain(self, place: int, left: Sequence[Run]) -> str:
+        """Say why no other process is started on a device; nothing if there is hope."""
+        process = self._processes.get(place)
+        if process is None or not process.exitcode:
+            return ""
+        if process.exitcode == BARRED:
+            return "nothing can be written into its folder, as was said"
         now = [attempts.last(self.worker.out / run.name, self.worker.sweep).count for run in left]
-        self._died = self._died + 1 if now == self._seen else 1
-        self._seen = now
-        return self._died
+        if now != self._seen.get(place):
+            self._seen[place], self._died[place] = now, 0
+        self._died[place] += 1
+        return f"its processes die, {HOPELESS} in a row; they have said why" if self._died[place] >= HOPELESS else ""
 
     def leave(self) -> None:
         """Let each process write a checkpoint, and wait for that."""
@@ -84,7 +98,9 @@ def started(worker: Worker) -> SpawnProcess:
     if sys.platform == "win32":
         process.start()
         return process
-    # It inherits that Ctrl-C waits, until it has a session of its own; here, none is lost.
+    # It inherits that Ctrl-C waits, until it has a session of its own; here, none is lost. The tracker of what
+    # processes share would end that, were it started on the way.
+    resource_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         process.start()
@@ -97,12 +113,15 @@ def serve(worker: Worker) -> None:
     """Be a worker: out of the reach of the terminal's Ctrl-C, which the sweep passes on, and not longer than it."""
     if sys.platform != "win32":
         os.setsid()
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # drops one that has waited: the sweep passes it on
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     threading.Thread(target=follow, daemon=True).start()
     try:
         worker()
     except Stopped as stop:
         raise SystemExit(0) from stop
+    except Barred as barred:
+        raise SystemExit(BARRED) from barred
     except ValueError as error:
         complain(str(error))
         raise SystemExit(1) from None

@@ -7,8 +7,7 @@ from functools import cached_property
 from fullscale.measurements.kinds import KINDS, Measurement
 from fullscale.recipes import Recipe
 from fullscale.sources import behind, digest
-
-TRAINED_BY = "fullscale.training"
+from fullscale.train import TRAINED_BY
 
 
 def code(read: Callable[[str], Mapping[str, str]] = behind) -> dict[str, str]:

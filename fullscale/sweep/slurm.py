@@ -66,6 +66,7 @@ class Slurm:
     """
 
     pause: ClassVar[float] = 2.0
+    stopping: ClassVar[str] = ""
     leaving: ClassVar[str] = "the jobs go on, and the same command watches them again; scancel stops them"
 
     worker: Worker
@@ -105,7 +106,8 @@ class Slurm:
         gone = [run for run in gone if run.name not in jobs or run.name in missed]
         hopeless = [run for run in gone if self._submitted[run.name] > self.worker.attempts]
         if again := [run for run in gone if run not in hopeless]:
-            self.worker.require_same_code(code(on_disk))
+            if changed := self.worker.other_code(code(on_disk)):
+                return dict.fromkeys(left, changed)
             write_json(self.place / JOBS, jobs | self._submit(again))
         return dict.fromkeys(hopeless, f"its jobs end without a record; their logs are in {self.place}")
 

@@ -12,8 +12,8 @@ from fullscale.measurements.kinds import Measurement
 from fullscale.record import Record
 from fullscale.sources import behind, changes
 from fullscale.sweep.possible import possible
-from fullscale.sweep.run import TRAINED_BY, Run
-from fullscale.train import CHECKPOINTS, LOG, RECORD
+from fullscale.sweep.run import Run
+from fullscale.train import CHECKPOINTS, LOG, RECORD, TRAINED_BY
 
 Phase: TypeAlias = Literal["done", "to measure", "to finish", "to train"]
 
@@ -44,9 +44,7 @@ def state(run: Run, out: Path) -> State:
         ValueError: if there is a record that cannot be used, or no folder in the run's place.
     """
     place = out / run.name
-    if place.exists() and not place.is_dir():
-        raise refusal("out", place, "must be a run's folder, and is something else")
-    if not (place / RECORD).exists():
+    if not has_record(run, out):
         log, begun = place / LOG, any((place / CHECKPOINTS).glob("step-*.pt"))
         epochs = len(log.read_bytes().splitlines()) if begun and log.exists() else 0
         return State("to finish" if begun else "to train", run.measurements, epochs)
@@ -72,6 +70,21 @@ def why(run: Run, out: Path) -> str:
             return "; ".join(f"{each.kind} is measured: {_lack(there, each)}" for each in found.missing)
         case "done":
             return f"is not run again: the record is of recipe {run.recipe.hash} and of the code as it is"
+
+
+def has_record(run: Run, out: Path) -> bool:
+    """Whether there is a record in a run's folder.
+
+    Raises:
+        ValueError: if something else is in the folder's place, or it cannot be looked into.
+    """
+    place = out / run.name
+    try:
+        if place.exists() and not place.is_dir():
+            raise refusal("out", place, "must be a run's folder, and is something else")
+        return (place / RECORD).exists()
+    except OSError as error:
+        raise refusal("out", place, f"cannot be looked into: {error.strerror}") from error
 
 
 def of_run(run: Run, out: Path) -> Record:
@@ -136,5 +149,6 @@ def _anew(run: Run, out: Path) -> str:
     for path in older:
         with contextlib.suppress(ValueError):  # one that cannot be read tells nothing
             changed = changes(record.read(path)["code"]["behind"], behind(TRAINED_BY))
-            return f"the code has changed since {path.parent.name}, in {', '.join(changed)}"
+            if changed:
+                return f"the code has changed since {path.parent.name}, in {', '.join(changed)}"
     return "there is no record of it"

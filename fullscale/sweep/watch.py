@@ -27,8 +27,8 @@ class Onlooker:
     def refused(self, run: Run, told: str) -> None:
         """A run has a record that cannot be used, and is left alone."""
 
-    def stopping(self) -> None:
-        """A signal has asked to stop; workers may take a while to write checkpoints."""
+    def stopping(self, told: str) -> None:
+        """A signal has asked to stop, and what is told takes a moment; nothing if it is empty."""
 
 
 def watch(runs: Sequence[Run], out: Path, sweep: str, engine: Engine, onlooker: Onlooker) -> dict[Run, str]:
@@ -43,7 +43,7 @@ def watch(runs: Sequence[Run], out: Path, sweep: str, engine: Engine, onlooker: 
         try:
             while left := _left(left, out, sweep, failed, onlooker):
                 if request.signal:
-                    onlooker.stopping()
+                    onlooker.stopping(engine.stopping)
                     raise Stopped(f"stopped with {len(left)} runs left; {engine.leaving}", request.signal)
                 for run, told in engine.tend(left).items():
                     failed[run] = told

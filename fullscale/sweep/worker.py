@@ -36,6 +36,10 @@ PAUSE = 0.5
 """seconds between looks at runs that other workers have"""
 
 
+class Barred(RuntimeError):  # noqa: N818 (the file system is at fault)
+    """Runs are left whose folders nothing can be written into; why was told."""
+
+
 @dataclass(frozen=True)
 class Worker:
     """Does runs, one after the other.
@@ -67,11 +71,13 @@ class Worker:
 
         Raises:
             Stopped: after SIGINT or SIGTERM, with a checkpoint written.
-            ValueError: if the code is not the sweep's, or a run's folder cannot be written.
+            Barred: if nothing can be written into the folders of runs that are left.
+            ValueError: if the code is not the sweep's.
         """
-        self.require_same_code(code())
+        if changed := self.other_code(code()):
+            raise ValueError(changed)
         torch.set_num_threads(self.threads)
-        left, barred = self.runs, dict[Run, ValueError]()
+        left, barred = self.runs, set[Run]()
         with team(self.device) as processes, noted() as request:
             while left := [run for run in left if run not in barred and not settled(run, self.out, self.sweep)]:
                 taken = [self.tried(run, processes, request, barred) for run in left]
@@ -79,19 +85,15 @@ class Worker:
                     heed(request)
                     time.sleep(PAUSE)
         if barred:
-            raise next(iter(barred.values()))
+            raise Barred(", ".join(run.name for run in barred))
 
-    def require_same_code(self, now: Mapping[str, str]) -> None:
-        """Make sure that a process runs the code that the sweep began with.
+    def other_code(self, now: Mapping[str, str]) -> str:
+        """Say in what the code is not the one that the sweep began with: numbers would stand under a wrong name."""
+        changed = changes(self.code, now)
+        rule = "has changed since this sweep began; the same command goes on by the new code"
+        return str(refusal("code", ", ".join(changed), rule)) if changed else ""
 
-        Raises:
-            ValueError: if not: its numbers would stand under another code's name.
-        """
-        if changed := changes(self.code, now):
-            rule = "has changed since this sweep began; the same command goes on by the new code"
-            raise refusal("code", ", ".join(changed), rule)
-
-    def tried(self, run: Run, processes: Team, request: Request, barred: dict[Run, ValueError]) -> bool:
+    def tried(self, run: Run, processes: Team, request: Request, barred: set[Run]) -> bool:
         """Do a run, unless another worker has it, or its folder is barred: nothing can be noted there."""
         heed(request)
         place = self.out / run.name
@@ -102,7 +104,8 @@ class Worker:
         except Busy:
             return False
         except ValueError as error:
-            barred[run] = error
+            complain(str(error))
+            barred.add(run)
         return True
 
     def attempt(self, run: Run, processes: Team, request: Request) -> None:

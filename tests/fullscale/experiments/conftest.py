@@ -10,7 +10,8 @@ import pytest
 from fullscale import record
 from fullscale.measurements.kinds import Measurement
 from fullscale.sources import behind
-from fullscale.sweep.run import TRAINED_BY, Run
+from fullscale.sweep.run import Run
+from fullscale.train import TRAINED_BY
 
 HARDWARE = {"gpu": None, "processor": "made by hand", "cores": 1, "threads": 1, "processes": 1}
 

@@ -7,14 +7,17 @@ from typing import Any
 
 import pytest
 
-from fullscale.experiments import figure5, figure6, table1, table2, table3, table4, table5, text
+from fullscale.experiments import chain, figure5, figure6, inference, law, table1, table2, table3, table4, table5, text
 from fullscale.experiments.catalogue import EXPERIMENTS
 from fullscale.experiments.results import gather
 from fullscale.experiments.scale import SMOKE
+from fullscale.measurements.kinds import KINDS, Measurement
 from fullscale.responses import MODES
 from fullscale.sweep.run import Run, merged
 
 VARIANCES = ("moving_var", "real_var", "shift", "real_var_pooled", "train_var", "train_var_pooled", "drift_free_shift")
+
+REGIMES = ("clean_var", "own_var", "test_var", "train_var", "quiet_var")
 
 
 def bn(index: int, ratio: float) -> dict[str, Any]:
@@ -24,6 +27,11 @@ def bn(index: int, ratio: float) -> dict[str, Any]:
 
 def convolution(index: int, cos2: float) -> dict[str, Any]:
     return {"index": index, "name": "", "filters": 1, "zero_filters": 0, "d": 27, "cos2": cos2, "d_cos2": 27 * cos2}
+
+
+def reached(name: str, predicted: float | None) -> dict[str, Any]:
+    own: dict[str, Any] = {"bn": name, "sources": ["noise"], "predicted": predicted, "stderr": predicted, "eq10": None}
+    return dict.fromkeys(REGIMES, 1.0) | {"own_var": 2.0} | own
 
 
 COMPLETE: dict[str, tuple[Run, dict[str, Any]]] = {
@@ -54,6 +62,23 @@ COMPLETE: dict[str, tuple[Run, dict[str, Any]]] = {
         },
     ),
     "errors": (table5.cell(SMOKE, "ResNet-200", 0.2)[0], {"top1": 21.0, "top5": 5.0}),
+    "law": (
+        law.cell(SMOKE, "WRN", "a")[0],
+        {
+            "rows": [reached("one", 0.5), reached("other", None)],
+            "seen": [{"name": "", "d": 27, "d_cos2": 1.0, "c": 1.0, "v": 1.0, "rho": 0.0, "eq10": 0.5, "law": 0.5}],
+            "images": 64,
+        },
+    ),
+    "chain": (
+        chain.cell(SMOKE, "WRN")[0],
+        {"names": ["one", "other"], "deviations": [0.0, 1.5], "errors": [100.0, 50.0, 0.0]},
+    ),
+    "inference": (inference.cell(SMOKE, "WRN")[0], {"moving": 0.0, "by_batch": [100.0, 9.0, 8.0, 7.0]}),
+    "sampled": (
+        figure6.sampled(SMOKE)[0],
+        {"rows": [{"name": name, "moving_var": 1.0, "sampled_var": 1.0} for name in ("one", "other")]},
+    ),
 }
 FLAWS: list[tuple[str, Callable[[Any], Any]]] = [
     ("shift", lambda numbers: numbers["rows"].clear()),
@@ -75,13 +100,42 @@ FLAWS: list[tuple[str, Callable[[Any], Any]]] = [
     ("responses", lambda numbers: numbers.update(flipped=31)),
     ("errors", lambda numbers: numbers.update(top1=101.0)),
     ("errors", lambda numbers: numbers.update(top5=-1.0)),
+    ("law", lambda numbers: numbers["rows"].clear()),
+    ("law", lambda numbers: numbers["rows"][0].update(own_var=1.0)),
+    ("law", lambda numbers: numbers["rows"][0].update(predicted=1.5)),
+    ("law", lambda numbers: numbers["seen"][0].update(law=1.0)),
+    ("shift", lambda numbers: numbers["rows"][0].update(shift_ratio=-1.0)),
+    ("angles", lambda numbers: numbers["rows"][0].update(cos2=1.5)),
+    ("errors", lambda numbers: numbers.update(top5=22.0)),
+    *(("law", lambda numbers, name=name: numbers["rows"][1].update({name: 0.0})) for name in REGIMES),
+    ("chain", lambda numbers: numbers["names"].pop()),
+    ("chain", lambda numbers: numbers["deviations"].pop()),
+    ("chain", lambda numbers: numbers["errors"].pop()),
+    ("chain", lambda numbers: numbers["errors"].__setitem__(0, 100.1)),
+    ("chain", lambda numbers: numbers["errors"].__setitem__(2, -0.1)),
+    ("inference", lambda numbers: numbers["by_batch"].pop()),
+    ("inference", lambda numbers: numbers["by_batch"].append(7.0)),
+    ("inference", lambda numbers: numbers["by_batch"].__setitem__(3, -0.1)),
+    ("inference", lambda numbers: numbers.update(moving=100.1)),
+    ("sampled", lambda numbers: numbers["rows"].clear()),
+    ("sampled", lambda numbers: numbers["rows"][1].update(moving_var=0.0)),
+    ("sampled", lambda numbers: numbers["rows"][1].update(sampled_var=0.0)),
 ]
+
+
+def numbers_of(measurement: Measurement) -> dict[str, Any]:
+    """Of any measurement that shares a run."""
+    return COMPLETE[measurement.kind][1]
+
+
+def test_every_kind_of_measurement_is_here() -> None:
+    assert COMPLETE.keys() == {kind for kind, _ in FLAWS} == KINDS.keys()
 
 
 @pytest.mark.parametrize("kind", COMPLETE)
 def test_complete_numbers_are_taken(kind: str, tmp_path: Path, written: Callable[..., Path]) -> None:
-    run, numbers = COMPLETE[kind]
-    written(run, 10.0, lambda _: numbers)
+    run, _ = COMPLETE[kind]
+    written(run, 10.0, numbers_of)
     results = gather(SMOKE, [run], tmp_path)
     assert (results.refused, results.done([run])) == ((), 1)
 
@@ -90,8 +144,8 @@ def test_complete_numbers_are_taken(kind: str, tmp_path: Path, written: Callable
 def test_numbers_that_are_not_all_there_or_cannot_be_leave_the_record_out(
     kind: str, flaw: Callable[[Any], Any], tmp_path: Path, written: Callable[..., Path]
 ) -> None:
-    run, numbers = COMPLETE[kind]
-    path = written(run, 10.0, lambda _: numbers)
+    run, _ = COMPLETE[kind]
+    path = written(run, 10.0, numbers_of)
     there = json.loads(path.read_text())
     flaw(there["measured"][kind]["numbers"])
     path.write_text(json.dumps(there))
@@ -105,8 +159,8 @@ def test_numbers_that_are_not_all_there_or_cannot_be_leave_the_record_out(
 def test_a_run_that_is_still_to_be_measured_does_not_count_as_there(
     tmp_path: Path, written: Callable[..., Path]
 ) -> None:
-    run, numbers = COMPLETE["shift"]
-    path = written(run, 10.0, lambda _: numbers)
+    run, _ = COMPLETE["shift"]
+    path = written(run, 10.0, numbers_of)
     runs = merged(table2.runs(SMOKE))
     counts = []
     for there in (json.loads(path.read_text()), json.loads(path.read_text()) | {"measured": {}}):

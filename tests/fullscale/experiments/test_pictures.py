@@ -150,13 +150,13 @@ def test_figure_5_takes_the_first_run_that_has_examples(tmp_path: Path, written:
 
 
 def test_figure_6_has_the_curve_and_both_lines(tmp_path: Path, written: Written) -> None:
-    def sampled(_: Measurement) -> dict[str, Any]:
-        return {"errors": [[40.0, 30.0, 20.0, 10.0], [42.0, 32.0, 22.0, 12.0]], "weight_scaling": 15.0}
-
+    errors = {"errors": [[40.0, 30.0, 20.0, 10.0], [42.0, 32.0, 22.0, 12.0]], "weight_scaling": 15.0}
+    shifts = {"rows": [{"name": "bn", "moving_var": 1.0, "sampled_var": 1.0}]}
     for run in figure6.sampled(SMOKE):
-        written(run, 14.0, sampled)
+        written(run, 14.0, lambda measurement: errors if measurement.kind == "ensemble" else shifts)
     for run in figure6.baseline(SMOKE):
-        written(run, 5.0)
+        there = written(run, 5.0)
+        there.write_text(json.dumps(json.loads(there.read_text()) | {"measured": {}}))
     (axes,) = drawn("fig6", gathered(SMOKE, "fig6", tmp_path), tmp_path).axes
     assert drawn_values(axes, "y") == [[41, 31, 21, 11], [15, 15], [5, 5]]
     assert drawn_values(axes, "x")[0] == [1, 2, 3, 4]

@@ -258,12 +258,13 @@ def test_experiments_share_the_runs_that_they_have_in_common() -> None:
         assert len(set(names)) == len(names)
 
 
-def test_the_papers_grid_counts_484_runs() -> None:
+def test_the_papers_grid_counts_484_runs_and_width_alone_30_more() -> None:
     nets, sets, seeds, drops, betas = 4, 2, 5, 4, 3
     baselines, dropouts, uouts = nets * sets * seeds, nets * sets * seeds * 2 * drops, nets * sets * seeds * betas
     imagenet = 2 * 2  # two nets with and without Dropout, once
+    widths = 3 * 2 * seeds  # beside WRN-28-10 itself
     everything = merged(run for experiment in EXPERIMENTS.values() for run in experiment.runs(PAPER))
-    assert len(everything) == baselines + dropouts + uouts + imagenet == 484
+    assert len(everything) - widths == baselines + dropouts + uouts + imagenet == 484
 
 
 def test_at_the_papers_scale_recipes_are_as_printed() -> None:
@@ -279,6 +280,7 @@ def test_at_the_papers_scale_recipes_are_as_printed() -> None:
             "densenet-bc-100-12",
             "resnet-200",
             "resnext-101",
+            *PAPER.widths,
         }
         assert (own.seed in range(5)) if own.data != "imagenet" else (own.seed == 0)
 

@@ -108,13 +108,13 @@ def test_a_run_whose_folder_is_barred_stops_no_other_and_is_given_up(
     own, listener = worker(*three[:2]), Listener()
     (own.out / three[0].name / ".claim").mkdir(parents=True)
     failed = watch(own.runs, own.out, "this", Local(own, ["cpu"]), listener)
-    assert failed == {three[0]: "its processes die, 3 in a row; they have said why"}
+    assert failed == {three[0]: "nothing can be written into its folder, as was said"}
     assert listener.finished == [three[1]]
 
 
 def test_no_process_is_started_by_other_code(made: Callable[..., Run], worker: Callable[..., Worker]) -> None:
     own = worker(made(), code=code() | {"noise.py": "of the sweep's beginning"})
-    (told,) = watch(own.runs, own.out, "this", Local(own, ["cpu"]), Listener()).values()
+    (told,) = watch(own.runs, own.out, "this", Local(own, ["cpu", "cpu"]), Listener()).values()
     assert told.startswith("code = noise.py: has changed since this sweep began; the same command goes on")
     with pytest.raises(ValueError, match=re.escape(told)):
         own()

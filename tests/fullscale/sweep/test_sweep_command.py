@@ -51,6 +51,7 @@ def test_the_plan_of_table_2_names_every_run_and_its_cost_follows_from_the_throu
     assert not list(tmp_path.iterdir())
     for others in (["--device", "cpu", "--threads", "3"], ["--engine", "slurm", "--gpus", "0", "--threads", "3"]):
         assert re.search(r"runs are done; left: [\d.,]+ CPU-hours of 3 threads", ran(capsys, *flags, *others)[1])
+    assert re.search(r"left: [\d.,]+ GPU-hours, .* with 8 at once", ran(capsys, *flags, "--jobs", "8")[1])
     assert re.search(r"left: [\d.,]+ GPU-hours, .* with 100 at once", ran(capsys, *flags, "--engine", "slurm")[1])
 
 
@@ -93,6 +94,8 @@ def test_why_says_so_for_every_run_that_is_meant(tmp_path: Path, capsys: pytest.
         ),
         (["table5", "--throughput", "preresnet-8=9"], "throughput = preresnet-8=9: is only used with --plan"),
         (["table5", "--plan", "--why", "wrn"], "why = wrn: cannot be asked together with --plan"),
+        (["table5", "--slurm", "partition=a"], "slurm = partition=a: is only used with --engine slurm"),
+        (["table5", "--engine", "slurm", "--plan"], "throughput = nothing: must be given for Slurm: this machine"),
         (["table5", "--gpus", "1"], "gpus = 1: is only used with --engine slurm"),
         (["table5", "--plan", "--minutes", "5"], "minutes = 5: is only used with --engine slurm"),
         (["table5", "--engine", "slurm", "--gpus", "2"], "gpus = 2: must be 0 or 1, since a run has one"),
@@ -182,13 +185,13 @@ def test_a_sweep_with_failures_does_the_rest_reports_and_exits_with_1(
 
 
 @pytest.mark.timeout(1200)  # some 45 seconds on a machine that does not stand still
-def test_all_nine_experiments_from_nothing_to_their_tables_and_figures(
+def test_all_experiments_from_nothing_to_their_tables_and_figures(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     code, out, err = ran(capsys, "all", "--out", str(tmp_path), "--device", "cpu", "--threads", "1", "--jobs", "2")
     assert code == 0, err
     everything = merged(run for experiment in EXPERIMENTS.values() for run in experiment.runs(SMOKE))
-    assert len(err.splitlines()) == len(everything) == 68
+    assert len(err.splitlines()) == len(everything) == 72
     assert "NOT RUN" not in out
     for name, experiment in EXPERIMENTS.items():
         count = len(merged(experiment.runs(SMOKE)))
