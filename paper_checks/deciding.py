@@ -176,8 +176,7 @@ def angles(results: Results) -> Verdict:
     largest = all(above(d_cos2["WRN"], other, comparisons) for other in others)
     grows = all(above(wide, narrow, comparisons) for narrow, wide in steps)
     within = all(0.01 < each.cos2 < 0.10 for seeds in found.values() for each in seeds)
-    falls = any(above(narrow, wide, len(steps)) for narrow, wide in steps)
-    return _verdict(holds=within and largest and grows, contradicted=falls)
+    return _verdict(holds=within and largest and grows, contradicted=any(above(*step, len(steps)) for step in steps))
 
 
 def _widths(results: Results, net: str, drop: float) -> tuple[list[float], list[float]]:
@@ -204,8 +203,8 @@ def closeness(results: Results) -> Verdict:
         ([2 * value for value in _excess(results, net, placement, 0.0)], _excess(results, net, placement, 0.1))
         for net, placement in product(CIFAR_NETS, PLACEMENTS)
     ]
-    close = all(fmean(small) <= fmean(twice) for twice, small in pairs)
-    return _verdict(holds=close, contradicted=any(above(small, twice, len(pairs)) for twice, small in pairs))
+    farther = any(above(small, twice, len(pairs)) for twice, small in pairs)
+    return _verdict(holds=all(fmean(small) <= fmean(twice) for twice, small in pairs), contradicted=farther)
 
 
 def a_above_b(results: Results) -> Verdict:
@@ -220,9 +219,11 @@ def a_above_b(results: Results) -> Verdict:
 
 def wrn_least(results: Results) -> Verdict:
     """F4-WRN-RUN; siblings cannot contradict."""
-    others = [net for net in CIFAR_NETS if net != "WRN"]
-    cells = product(PLACEMENTS, _drops(results), others)
-    pairs = [[_excess(results, own, *cell) for own in ("WRN", net)] for *cell, net in cells]
+    pairs = [
+        (_excess(results, "WRN", placement, drop), _excess(results, net, placement, drop))
+        for placement, drop, net in product(PLACEMENTS, _drops(results), CIFAR_NETS)
+        if net != "WRN"
+    ]
     return _verdict(holds=all(above(other, wrn, len(pairs)) for wrn, other in pairs))
 
 
@@ -231,8 +232,7 @@ def wider_shifts_less(results: Results) -> Verdict:
     steps = list(pairwise(_widths(results, net, width.DROP) for net in results.scale.widths))
     falls = all(above(narrow, wide, len(steps)) for (_, narrow), (_, wide) in steps)
     grows = any(above(wide, narrow, len(steps)) for (_, narrow), (_, wide) in steps)
-    wider = all(fmean(wide) > fmean(narrow) for (narrow, _), (wide, _) in steps)
-    return _verdict(holds=falls and wider, contradicted=grows)
+    return _verdict(holds=falls and all(fmean(w) > fmean(n) for (n, _), (w, _) in steps), contradicted=grows)
 
 
 def flipped(results: Results) -> Verdict:
@@ -241,8 +241,8 @@ def flipped(results: Results) -> Verdict:
         {(each.noise, each.by_batch): each.error for each in found.errors}
         for found in _numbers(results, figure5.runs(results.scale), figure5.RESPONSES)
     ]
-    holds = all(errors[CLEAN] < errors[TRAIN] < errors[TEST] for errors in seeds)
-    return _verdict(holds=holds, contradicted=all(errors[TEST] < errors[TRAIN] for errors in seeds))
+    right = all(errors[CLEAN] < errors[TRAIN] < errors[TEST] for errors in seeds)
+    return _verdict(holds=right, contradicted=all(errors[TEST] < errors[TRAIN] for errors in seeds))
 
 
 def cause(results: Results) -> Verdict:
