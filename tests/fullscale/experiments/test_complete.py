@@ -16,7 +16,6 @@ from fullscale.responses import MODES
 from fullscale.sweep.run import Run, merged
 
 VARIANCES = ("moving_var", "real_var", "shift", "real_var_pooled", "train_var", "train_var_pooled", "drift_free_shift")
-
 REGIMES = ("clean_var", "own_var", "test_var", "train_var", "quiet_var")
 
 
@@ -103,13 +102,17 @@ FLAWS: list[tuple[str, Callable[[Any], Any]]] = [
     ("law", lambda numbers: numbers["rows"].clear()),
     ("law", lambda numbers: numbers["rows"][0].update(own_var=1.0)),
     ("law", lambda numbers: numbers["rows"][0].update(predicted=1.5)),
+    ("law", lambda numbers: numbers["rows"][1].update(eq10=1.5)),
     ("law", lambda numbers: numbers["seen"][0].update(law=1.0)),
+    ("law", lambda numbers: numbers["seen"][0].update(eq10=0.0)),
     ("shift", lambda numbers: numbers["rows"][0].update(shift_ratio=-1.0)),
     ("angles", lambda numbers: numbers["rows"][0].update(cos2=1.5)),
     ("errors", lambda numbers: numbers.update(top5=22.0)),
     *(("law", lambda numbers, name=name: numbers["rows"][1].update({name: 0.0})) for name in REGIMES),
     ("chain", lambda numbers: numbers["names"].pop()),
     ("chain", lambda numbers: numbers["deviations"].pop()),
+    ("chain", lambda numbers: numbers["deviations"].__setitem__(0, -0.1)),
+    ("chain", lambda numbers: numbers.update(names=["one"], deviations=[0.0], errors=[100.0, 0.0])),
     ("chain", lambda numbers: numbers["errors"].pop()),
     ("chain", lambda numbers: numbers["errors"].__setitem__(0, 100.1)),
     ("chain", lambda numbers: numbers["errors"].__setitem__(2, -0.1)),
