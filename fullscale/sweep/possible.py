@@ -84,7 +84,10 @@ def _inference(measurement: Inference, numbers: Any) -> bool:
 def _law(_: Law, numbers: Any) -> bool:
     variances = _are_positive(numbers.rows, "clean_var", "own_var", "test_var", "train_var", "quiet_var")
     said = [row.predicted for row in numbers.rows] + [row.eq10 for row in numbers.rows]
-    shifts = [*filter(None, said), *(shift for each in numbers.seen for shift in (each.law, each.eq10))]
+    shifts = [
+        *(shift for shift in said if shift is not None),
+        *(shift for each in numbers.seen for shift in (each.law, each.eq10)),
+    ]
     return (
         variances
         and all(0 < shift < 1 for shift in shifts)
