@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from fullscale.adjust import Pass, layer_by_layer
-from fullscale.batchnorms import batchnorms
 from fullscale.data.source import Batch
 from fullscale.evaluate import evaluate
+from fullscale.one_pass import input_statistics
 from fullscale.specimen import Counted, Progress, faithful, specimen, switch, unheard
-from fullscale.statistics import Statistics
-from fullscale.taps import InputTap
 
 
 @dataclass(frozen=True)
@@ -52,14 +50,9 @@ def chain(net: nn.Module, batches: Pass, test: Pass, *, progress: Progress = unh
 
 
 def _deviations(subject: nn.Module, batches: Iterable[Batch]) -> dict[str, float]:
-    bns = batchnorms(subject)
-    statistics = Statistics(bns.values())
     switch(subject, noise=False, by_batch=False)
-    with InputTap(bns) as tap:
-        for images, _ in batches:
-            tap.run(subject, images, statistics)
-    means = dict(zip(bns, (own.pooled_mean for own in statistics.read()), strict=True))
-    return {name: _deviation(bns[name], means[name]) for name in tap.order}
+    heard = input_statistics(subject, batches)
+    return {name: _deviation(subject.get_submodule(name), own.pooled_mean) for name, own in heard.items()}
 
 
 def _deviation(bn: nn.Module, mean: Tensor) -> float:

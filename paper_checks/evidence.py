@@ -5,19 +5,18 @@ evidence/SEALS        the SHA-256 of each, so that no number changes unseen
 """
 
 import json
-from collections.abc import Iterator, Mapping
-from functools import cache
+from collections.abc import Mapping
+from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
-from fullscale import record
 from fullscale.experiments.catalogue import EXPERIMENTS, runs_of
-from fullscale.experiments.results import Results
+from fullscale.experiments.results import Found, Results, gather_by
 from fullscale.experiments.scale import REDUCED, Scale
 from fullscale.sources import behind, changes
 from fullscale.sweep.run import Run
-from fullscale.sweep.state import kept, of_run, state
+from fullscale.sweep.state import by_whatever_code, kept, of_run, state
 from fullscale.train import RECORD, TRAINED_BY
 from paper_checks.report import write_whole
 
@@ -63,17 +62,12 @@ def broken(place: Path = PLACE, scale: Scale = REDUCED) -> list[str]:
     ]
     known = {path_of(run, place).name for run in runs(scale)}
     wrong += [f"{name} is of a recipe that no experiment has" for name in sorted(there.keys() - known)]
-    return wrong + [told for _, _, told in _read(place, scale) if told]
+    return [*wrong, *results(place, scale).refused]
 
 
 def results(place: Path = PLACE, scale: Scale = REDUCED) -> Results:
     """Read all records, as experiments take them."""
-    records, measured = dict[str, record.Record](), dict[Any, Any]()
-    for run, there, told in _read(place, scale):
-        if there is not None and not told:
-            records[run.name] = there
-            measured |= {(run.name, each): kept(there, each, path_of(run, place)) for each in run.measurements}
-    return Results(scale, place, records, measured)
+    return gather_by(partial(_read, place=place), scale, runs(scale), place)
 
 
 @cache
@@ -109,20 +103,9 @@ def _digest(path: Path) -> str:
     return sha256(path.read_bytes()).hexdigest()
 
 
-def _read(place: Path, scale: Scale) -> Iterator[tuple[Run, record.Record | None, str]]:
-    """Yield each run that has a record here, its record, and what is wrong with it."""
-    for run in runs(scale):
-        path = path_of(run, place)
-        if not path.exists():
-            continue
-        try:
-            there = record.read(path)
-            if there["recipe_hash"] != run.recipe.hash:
-                yield run, None, f"{path.name} is of another recipe than its name says"
-                continue
-            for measurement in run.measurements:
-                kept(there, measurement, path)
-        except ValueError as error:
-            yield run, None, str(error)
-        else:
-            yield run, there, ""
+def _read(run: Run, place: Path) -> Found | None:
+    path = path_of(run, place)
+    if not path.exists():
+        return None
+    there = by_whatever_code(run, path)
+    return Found(there, {each: kept(there, each, path) for each in run.measurements}, path)

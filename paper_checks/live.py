@@ -22,7 +22,6 @@ from fullscale.sweep.worker import Worker
 from fullscale.train import RECORD
 
 IMAGES, EPOCHS = 1024, 6
-TOLD = f"DenseNet-BC-10-4, {EPOCHS} epochs of {IMAGES:,} synthetic images, one seed, trained in this very run"
 SHIFT, ADJUST, RESPONSES = Shift(), Adjust(readings=("batch",)), Responses(keep=0)
 FIXTURE = "live"
 

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 
+from fullscale.chain import Chain as Mended
 from fullscale.experiments.ranks import rank_correlation
 from fullscale.experiments.results import Results
 from fullscale.experiments.scale import CIFAR_NETS, NetName, Scale
 from fullscale.experiments.table import Cell, Table
-from fullscale.measurements.chain import Chain, Numbers
+from fullscale.measurements.chain import Chain
 from fullscale.sweep.run import Run
 
 CHAIN = Chain()
@@ -23,17 +24,17 @@ def runs(scale: Scale) -> tuple[Run, ...]:
     return tuple(run for net in CIFAR_NETS for run in cell(scale, net))
 
 
-def deepening(found: Numbers) -> float:
+def deepening(found: Mended) -> float:
     """Return the rank correlation of a BN's deviation with its place."""
     return rank_correlation(range(len(found.deviations)), found.deviations)
 
 
-def mending(found: Numbers) -> float:
+def mending(found: Mended) -> float:
     """Return the rank correlation of the error with the number of BNs that are mended."""
     return rank_correlation(range(len(found.errors)), found.errors)
 
 
-COLUMNS: dict[str, Callable[[Numbers], float]] = {
+COLUMNS: dict[str, Callable[[Mended], float]] = {
     "deviation with place": deepening,
     "error with BNs mended": mending,
     "error (%), none mended": lambda found: found.errors[0],

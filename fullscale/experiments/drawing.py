@@ -1,7 +1,7 @@
 """What the experiments' figures share: colours, curves over layers with their spread, legends, and what was not run."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -33,6 +33,13 @@ class Curve(NamedTuple):
     x: np.ndarray
     mean: np.ndarray
     std: np.ndarray
+
+    @classmethod
+    def over(cls, x: Iterable[float], seeds: Sequence[Iterable[float]]) -> Self:
+        """Average the layers' values, one sequence a seed."""
+        values = np.array([[*own] for own in seeds])
+        std = values.std(0, ddof=1) if len(seeds) > 1 else np.zeros(values.shape[1])
+        return cls(np.array([*x]), values.mean(0), std)
 
 
 def page(title: str, height: float) -> Figure:

@@ -1,18 +1,23 @@
 """Beyond the paper: the law and Eq. 10 against every BN that Dropout 0.5 reaches, in (a) and (b)."""
 
 from collections.abc import Callable, Iterable
+from itertools import starmap
 from statistics import fmean
+from typing import TypeAlias
 
+from fullscale.against_law import Comparison
 from fullscale.experiments.results import Results, spread
 from fullscale.experiments.scale import CIFAR_NETS, NetName, Scale
 from fullscale.experiments.table import Cell, Table
-from fullscale.measurements.law import Law, Numbers
+from fullscale.measurements.law import Law
 from fullscale.placement import Where
 from fullscale.sweep.run import Run
 
 LAW = Law()
 PLACEMENTS: tuple[Where, ...] = ("a", "b")
 DROP = 0.5
+Pairs: TypeAlias = list[tuple[float, float]]
+"""what is measured, and what is predicted"""
 
 
 def cell(scale: Scale, net: NetName, placement: Where) -> tuple[Run, ...]:
@@ -25,32 +30,41 @@ def runs(scale: Scale) -> tuple[Run, ...]:
     return tuple(run for net in CIFAR_NETS for placement in PLACEMENTS for run in cell(scale, net, placement))
 
 
-def local_errors(found: Numbers) -> list[float]:
-    """Return by how many percent the law's local shift is off, of each BN that it says something of."""
-    return [100 * abs(row.predicted / row.local - 1) for row in found.rows if row.predicted is not None]
+def local(found: Comparison) -> Pairs:
+    """Return the local shift of each BN that the law says something of, and by the law."""
+    return [(row.local, row.predicted) for row in found.rows if row.predicted is not None]
 
 
-def total_errors(found: Numbers) -> list[float]:
-    """Return by how many percent the law's local shift, times the inherited one, is off the whole."""
-    rows = (row for row in found.rows if row.predicted is not None)
-    return [100 * abs(row.predicted * row.inherited / row.total - 1) for row in rows if row.predicted is not None]
+def whole(found: Comparison) -> Pairs:
+    """Return the whole shift of each such BN, and the law's local one times the inherited one."""
+    return [(row.total, row.predicted * row.inherited) for row in found.rows if row.predicted is not None]
 
 
-def eq10_errors(found: Numbers) -> list[float]:
-    """Return by how many percent Eq. 10's 1 - Delta is off the law's, behind each convolution that noise goes into."""
-    return [100 * abs((1 - each.eq10) / (1 - each.law) - 1) for each in found.seen]
+def behind(found: Comparison) -> Pairs:
+    """Return the shift behind each convolution that noise goes into, by the law and by Eq. 10."""
+    return [(each.law, each.eq10) for each in found.seen]
 
 
-def bn_errors(found: Numbers) -> list[float]:
-    """Return by how many percent Eq. 10's 1 - Delta is off the measured local one, at each BN that it speaks of."""
-    return [100 * abs((1 - row.eq10) / (1 - row.local) - 1) for row in found.rows if row.eq10 is not None]
+def at_bn(found: Comparison) -> Pairs:
+    """Return the local shift of each BN that Eq. 10 speaks of, and by Eq. 10."""
+    return [(row.local, row.eq10) for row in found.rows if row.eq10 is not None]
 
 
-COLUMNS: dict[str, Callable[[Numbers], list[float]]] = {
-    "law, local": local_errors,
-    "law, whole": total_errors,
-    "Eq. 10 behind its layer": eq10_errors,
-    "Eq. 10 at the BN": bn_errors,
+def of_shift(measured: float, predicted: float) -> float:
+    """Return by how many percent a predicted Delta is off."""
+    return 100 * abs(predicted / measured - 1)
+
+
+def of_noise(measured: float, predicted: float) -> float:
+    """Return by how many percent a predicted 1 - Delta is off."""
+    return 100 * abs((1 - predicted) / (1 - measured) - 1)
+
+
+COLUMNS: dict[str, tuple[Callable[[Comparison], Pairs], Callable[[float, float], float]]] = {
+    "law, local": (local, of_shift),
+    "law, whole": (whole, of_shift),
+    "Eq. 10 behind its layer": (behind, of_noise),
+    "Eq. 10 at the BN": (at_bn, of_noise),
 }
 
 
@@ -63,9 +77,11 @@ def tables(results: Results) -> tuple[Table, ...]:
 def _table(results: Results, how: str, reduce: Callable[[Iterable[float]], float]) -> Table:
     def row(net: NetName, placement: Where) -> tuple[Cell, ...]:
         numbers = results.numbers(cell(results.scale, net, placement), LAW)
-        return tuple(Cell(spread(reduce(read(each)) for each in numbers if read(each))) for read in columns)
+        return tuple(
+            Cell(spread(reduce(starmap(off, pairs)) for pairs in map(read, numbers) if pairs))
+            for read, off in COLUMNS.values()
+        )
 
-    columns = COLUMNS.values()
     title = f"The law, {results.scale.called('C10')}: % off, {how}; local and whole of Δ, Eq. 10 of 1 - Δ"
     rows = {f"{net} ({placement})": row(net, placement) for net in CIFAR_NETS for placement in PLACEMENTS}
     return Table(title, tuple(COLUMNS), rows, digits=2)

@@ -46,9 +46,7 @@ def _over_layers(results: Results, runs: Iterable[Run], x: str, y: str) -> Curve
     found = [numbers.rows for numbers in results.numbers(own, own[0].measurements[0])]
     if not found:
         return None
-    values = np.array([[getattr(row, y) for row in rows] for rows in found])
-    spread = values.std(0, ddof=1) if len(found) > 1 else np.zeros(values.shape[1])
-    return Curve(np.array([getattr(row, x) for row in found[0]]), values.mean(0), spread)
+    return Curve.over((getattr(row, x) for row in found[0]), [[getattr(row, y) for row in rows] for rows in found])
 
 
 @styled

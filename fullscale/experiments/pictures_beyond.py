@@ -3,16 +3,15 @@
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from fullscale.against_law import Comparison
 from fullscale.experiments import chain, law, width
 from fullscale.experiments.drawing import BANDS, OF_NET, Curve, legend, not_run, page, plot
 from fullscale.experiments.results import Results
 from fullscale.experiments.scale import CIFAR_NETS
-from fullscale.measurements.law import Numbers
 from fullscale.pictures import BLUE, GREY, ORANGE, styled
 from fullscale.placement import Where
 
@@ -25,30 +24,14 @@ class Panel(NamedTuple):
     title: str
     measured: str
     predicted: str
-    pairs: Callable[[Numbers], list[tuple[float, float]]]
-
-
-def _local(found: Numbers) -> list[tuple[float, float]]:
-    return [(row.local, row.predicted) for row in found.rows if row.predicted is not None]
-
-
-def _whole(found: Numbers) -> list[tuple[float, float]]:
-    return [(row.total, row.predicted * row.inherited) for row in found.rows if row.predicted is not None]
-
-
-def _behind(found: Numbers) -> list[tuple[float, float]]:
-    return [(each.law, each.eq10) for each in found.seen]
-
-
-def _at_bn(found: Numbers) -> list[tuple[float, float]]:
-    return [(row.local, row.eq10) for row in found.rows if row.eq10 is not None]
+    pairs: Callable[[Comparison], law.Pairs]
 
 
 PANELS = (
-    Panel("local Δ", "measured", "the law, from one noise-free pass", _local),
-    Panel("whole Δ, test mode over train mode", "measured", "the law's local Δ × inherited Δ", _whole),
-    Panel("Δ behind the convolution, (b)", "the law", "Eq. 10, of measured c, v, ρ, d cos²θ", _behind),
-    Panel("local Δ", "measured at the BN", "Eq. 10; in (a) Eq. 6", _at_bn),
+    Panel("local Δ", "measured", "the law, from one noise-free pass", law.local),
+    Panel("whole Δ, test mode over train mode", "measured", "the law's local Δ × inherited Δ", law.whole),
+    Panel("Δ behind the convolution, (b)", "the law", "Eq. 10, of measured c, v, ρ, d cos²θ", law.behind),
+    Panel("local Δ", "measured at the BN", "Eq. 10; in (a) Eq. 6", law.at_bn),
 )
 
 
@@ -66,9 +49,9 @@ def law_scatter(results: Results) -> Figure:
     return made
 
 
-def _scatter(axes: Axes, results: Results, pairs: Callable[[Numbers], list[tuple[float, float]]]) -> None:
+def _scatter(axes: Axes, results: Results, pairs: Callable[[Comparison], law.Pairs]) -> None:
     """Draw all pairs, and the diagonal that they should lie on."""
-    found: list[tuple[float, float]] = []
+    found: law.Pairs = []
     for net in CIFAR_NETS:
         for placement, mark in MARKS.items():
             own = [
@@ -127,19 +110,14 @@ def chain_curves(results: Results) -> Figure:
     for net in CIFAR_NETS:
         found = results.numbers(chain.cell(results.scale, net), chain.CHAIN)
         if found:
-            plot(left, _over([each.deviations for each in found], start=1), OF_NET[net], net)
-            plot(right, _over([each.errors for each in found], start=0), OF_NET[net], net)
+            bns = len(found[0].names)
+            plot(left, Curve.over(range(1, bns + 1), [each.deviations for each in found]), OF_NET[net], net)
+            plot(right, Curve.over(range(bns + 1), [each.errors for each in found]), OF_NET[net], net)
     for axes in (left, right):
         if not axes.lines:
             not_run(axes)
     legend(made, [left])
     return made
-
-
-def _over(rows: Sequence[Sequence[float]], start: int) -> Curve:
-    values = np.array(rows)
-    spread = values.std(0, ddof=1) if len(rows) > 1 else np.zeros(values.shape[1])
-    return Curve(np.arange(start, start + values.shape[1]), values.mean(0), spread)
 
 
 DRAWN: dict[str, Callable[[Results], Figure]] = {"law": law_scatter, "width": width_curve, "chain": chain_curves}

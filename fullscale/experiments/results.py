@@ -77,25 +77,43 @@ class Results:
         return spread(record["final"]["test_error"] for record in self.of(runs))
 
 
+class Found(NamedTuple):
+    """One run's record, what its measurements came to, and where it stands."""
+
+    record: Record
+    measured: Mapping[Measurement, Any]
+    path: Path
+
+
 def gather(scale: Scale, runs: Iterable[Run], out: Path) -> Results:
     """Read the records of runs; one that cannot be used, or is of other data, is refused and not averaged in."""
+
+    def read(run: Run) -> Found | None:
+        if not has_record(run, out):
+            return None
+        record, path = of_run(run, out), out / run.name / RECORD
+        return Found(record, {each: measured(record, each, path) for each in run.measurements}, path)
+
+    return gather_by(read, scale, runs, out)
+
+
+def gather_by(read: Callable[[Run], Found | None], scale: Scale, runs: Iterable[Run], out: Path) -> Results:
+    """Gather what `read` makes of runs: None where there is no record, a ValueError where it is of no use."""
     records: dict[str, Record] = {}
     data: dict[str, str] = {}
     numbers: dict[tuple[str, Measurement], Any] = {}
     refused: list[str] = []
     for run in runs:
-        path = out / run.name / RECORD
         try:
-            if not has_record(run, out):
+            found = read(run)
+            if found is None:
                 continue
-            record = of_run(run, out)
-            taken = {measurement: measured(record, measurement, path) for measurement in run.measurements}
-            _require_same(data, record, path)
+            _require_same(data, found.record, found.path)
         except ValueError as error:
             refused.append(str(error))
         else:
-            records[run.name] = record
-            numbers |= {(run.name, measurement): own for measurement, own in taken.items()}
+            records[run.name] = found.record
+            numbers |= {(run.name, measurement): own for measurement, own in found.measured.items()}
     return Results(scale, out, records, numbers, tuple(refused))
 
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
+from fullscale.chain import Chain as Mended
 from fullscale.chain import chain
 from fullscale.measurements.cost import Sizes
 from fullscale.specimen import Progress
@@ -10,29 +11,19 @@ from fullscale.subject import Subject
 
 
 @dataclass(frozen=True)
-class Numbers:
-    """See `fullscale.chain.Chain`; errors in percent."""
-
-    names: tuple[str, ...]
-    deviations: tuple[float, ...]
-    errors: tuple[float, ...]
-
-
-@dataclass(frozen=True)
 class Chain:
     """A pass over the training images for each BN, as far as that, and a test after it."""
 
     kind: ClassVar = "chain"
-    numbers: ClassVar = Numbers
+    numbers: ClassVar = Mended
 
-    def take(self, subject: Subject, progress: Progress) -> Numbers:
+    def take(self, subject: Subject, progress: Progress) -> Mended:
         """Mend BN by BN.
 
         Raises:
             ValueError: as `fullscale.chain.chain`.
         """
-        found = chain(subject.net, subject.augmented, subject.test, progress=progress)
-        return Numbers(found.names, found.deviations, found.errors)
+        return chain(subject.net, subject.augmented, subject.test, progress=progress)
 
     def images(self, sizes: Sizes) -> int:
         """Count the images that pass through the net; a pass for a BN ends, on average, half-way through it."""

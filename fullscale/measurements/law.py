@@ -3,22 +3,13 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from fullscale.against_law import Row, Seen, compare
+from fullscale.against_law import Comparison, compare
 from fullscale.measurements.cost import Sizes
 from fullscale.specimen import Progress
 from fullscale.subject import Subject
 
 AT_MOST = 128
 """images of a batch, for an estimate of the cost"""
-
-
-@dataclass(frozen=True)
-class Numbers:
-    """See `fullscale.against_law.Comparison`."""
-
-    rows: tuple[Row, ...]
-    seen: tuple[Seen, ...]
-    images: int
 
 
 @dataclass(frozen=True)
@@ -30,19 +21,18 @@ class Law:
     """
 
     kind: ClassVar = "law"
-    numbers: ClassVar = Numbers
+    numbers: ClassVar = Comparison
 
     batches: int = 8
 
-    def take(self, subject: Subject, progress: Progress) -> Numbers:
+    def take(self, subject: Subject, progress: Progress) -> Comparison:
         """Compare.
 
         Raises:
             ValueError: as `fullscale.against_law.compare`.
         """
         few = replace(subject, batches=self.batches)
-        found = compare(subject.net, few.augmented, seed=subject.seed, progress=progress)
-        return Numbers(found.rows, found.seen, found.images)
+        return compare(subject.net, few.augmented, seed=subject.seed, progress=progress)
 
     def images(self, sizes: Sizes) -> int:
         """Estimate the images that pass through the net: the doctor's passes, five regimes, and one for each BN."""

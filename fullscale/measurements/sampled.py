@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import ClassVar
 
-from fullscale.batchnorms import batchnorms
+from fullscale.doctor.report import ratio
 from fullscale.measurements.cost import Sizes
+from fullscale.one_pass import input_statistics
 from fullscale.specimen import Counted, Progress, faithful, specimen, switch
-from fullscale.statistics import Statistics
 from fullscale.subject import Subject
-from fullscale.taps import InputTap
 
 
 @dataclass(frozen=True)
@@ -29,8 +28,7 @@ class Row:
     @property
     def shift_ratio(self) -> float:
         """max(r, 1/r) of their ratio, as in Section 4."""
-        shift = self.sampled_var / self.moving_var
-        return max(shift, 1 / shift)
+        return ratio(self.sampled_var / self.moving_var)
 
 
 @dataclass(frozen=True)
@@ -58,16 +56,12 @@ class Sampled:
         Raises:
             ValueError: if a BN cannot be measured (see `fullscale.measure`).
         """
-        net = specimen(subject.net)
-        bns, counted = batchnorms(net), Counted(progress)
-        statistics = Statistics(bns.values())
+        net, counted = specimen(subject.net), Counted(progress)
         switch(net, noise=True, by_batch=False)
-        with faithful(net, subject.seed), InputTap(bns) as tap:
-            for images, _ in counted.over(subject.augmented()):
-                tap.run(net, images, statistics)
-        sampled = {name: own.moving_var.mean().item() for name, own in zip(bns, statistics.read(), strict=True)}
-        kept = {name: bn.get_buffer("running_var").double().mean().item() for name, bn in bns.items()}
-        return Numbers(tuple(Row(name, kept[name], sampled[name]) for name in tap.order))
+        with faithful(net, subject.seed):
+            heard = input_statistics(net, counted.over(subject.augmented()))
+        kept = {name: net.get_submodule(name).get_buffer("running_var").double().mean().item() for name in heard}
+        return Numbers(tuple(Row(name, kept[name], own.moving_var.mean().item()) for name, own in heard.items()))
 
     def images(self, sizes: Sizes) -> int:
         """Count the images that pass through the net."""

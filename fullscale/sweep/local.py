@@ -51,19 +51,15 @@ class Local:
 
         As long as one is at work, there is hope for all.
         """
-        places = range(len(self.devices[: len(left)]))
+        places = range(min(len(self.devices), len(left)))
         idle = [place for place in places if place not in self._processes or not self._processes[place].is_alive()]
-        told = ""
-        if idle:
-            told = self.worker.other_code(code(on_disk))
+        changed = self.worker.other_code(code(on_disk)) if idle else ""
+        hopeless = {place: changed or self._in_vain(place, left) for place in idle}
         for place in idle:
-            why = told or self._in_vain(place, left)
-            if why and idle == [*places]:
-                return dict.fromkeys(left, why)
-            if not why:
+            if not hopeless[place]:
                 self._processes[place] = started(replace(self.worker, device=self.devices[place]))
-                idle = []  # at least this one is at work
-        return {}
+        given_up = len(idle) == len(places) and all(hopeless.values())
+        return dict.fromkeys(left, hopeless[idle[0]]) if given_up else {}
 
     def _in_vain(self, place: int, left: Sequence[Run]) -> str:
         """Say why no other process is started on a device; nothing if there is hope."""

@@ -83,16 +83,10 @@ def _inference(measurement: Inference, numbers: Any) -> bool:
 
 def _law(_: Law, numbers: Any) -> bool:
     variances = _are_positive(numbers.rows, "clean_var", "own_var", "test_var", "train_var", "quiet_var")
-    said = [row.predicted for row in numbers.rows] + [row.eq10 for row in numbers.rows]
-    shifts = [
-        *(shift for shift in said if shift is not None),
-        *(shift for each in numbers.seen for shift in (each.law, each.eq10)),
-    ]
-    return (
-        variances
-        and all(0 < shift < 1 for shift in shifts)
-        and all(row.own_var != row.clean_var for row in numbers.rows)
-    )
+    said = [shift for row in numbers.rows for shift in (row.predicted, row.eq10) if shift is not None]
+    seen = [shift for each in numbers.seen for shift in (each.law, each.eq10)]
+    noisy = all(row.own_var != row.clean_var for row in numbers.rows)
+    return variances and noisy and all(0 < shift < 1 for shift in (*said, *seen))
 
 
 def _sampled(_: Sampled, numbers: Any) -> bool:

@@ -94,11 +94,21 @@ def of_run(run: Run, out: Path) -> Record:
         ValueError: if it cannot be read, or is another run's, or by other code than its folder's name says.
     """
     path = out / run.name / RECORD
+    there = by_whatever_code(run, path)
+    if changed := changes(there["code"]["behind"], behind(TRAINED_BY)):
+        raise refusal("file", path, f"was trained by other code than its folder says, in {', '.join(changed)}")
+    return there
+
+
+def by_whatever_code(run: Run, path: Path) -> Record:
+    """Read a finished run's record, which may stand anywhere.
+
+    Raises:
+        ValueError: if it cannot be read, or is another run's.
+    """
     there = record.read(path)
     if there["recipe_hash"] != run.recipe.hash:
         raise refusal("file", path, f"is the record of another recipe, not {run.recipe.hash}")
-    if changed := changes(there["code"]["behind"], behind(TRAINED_BY)):
-        raise refusal("file", path, f"was trained by other code than its folder says, in {', '.join(changed)}")
     return there
 
 

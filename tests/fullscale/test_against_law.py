@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from fullscale.against_law import Comparison, Row, Seen, compare
 from fullscale.data.synthetic import synthetic
-from fullscale.measurements.law import Law, Numbers
+from fullscale.measurements.law import Law
 from fullscale.noise import GaussianDropout, Uout
 from fullscale.recipes import recipe
 from fullscale.specimen import unheard
@@ -340,4 +340,4 @@ def test_a_run_is_held_against_the_law_on_some_of_its_training_batches():
     found = Law(batches=2).take(subject, unheard)
     batches = list(source.train_batches(8, 3, 2))[:2]
     expected = compare(subject.net, lambda: batches, seed=3)
-    assert found == Numbers(expected.rows, expected.seen, 16)
+    assert found == Comparison(expected.rows, expected.seen, 16)
