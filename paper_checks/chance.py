@@ -1,6 +1,7 @@
 """Whether a difference between trained nets is beyond chance: over a few seeds, or over many images."""
 
 from collections.abc import Sequence
+from fractions import Fraction
 from math import comb, sqrt
 from statistics import NormalDist, fmean, variance
 
@@ -37,7 +38,7 @@ def positive(differences: Sequence[float], comparisons: int) -> bool:
 def more_often(heads: int, tails: int) -> bool:
     """Whether heads come up more often than a fair coin gives in one of a thousand tries: the exact sign test."""
     tosses = heads + tails
-    return sum(comb(tosses, k) for k in range(heads, tosses + 1)) < RARE * 2**tosses
+    return Fraction(sum(comb(tosses, k) for k in range(heads, tosses + 1)), 2**tosses) < RARE
 
 
 def fewer(after: float, before: float, n: int) -> bool:
