@@ -1,4 +1,8 @@
-"""Command line of the ledger: `python -m paper_checks readme [--check]` keeps the README's claims up to date."""
+"""Command line of the ledger.
+
+python -m paper_checks readme [--check]    keeps the README's claims up to date
+python -m paper_checks seal RUNS           takes the records of a reduced sweep as evidence
+"""
 
 import contextlib
 import io
@@ -8,6 +12,7 @@ from pathlib import Path
 
 import tyro
 
+from paper_checks import evidence
 from paper_checks.claims import CLAIMS
 from paper_checks.report import write_whole
 from paper_checks.summary import readme_block
@@ -36,6 +41,27 @@ class Readme:
         if self.check:
             return complain(f"{self.file} is stale: run `python -m paper_checks readme`", STALE)
         write_whole(self.file, new)
+        return 0
+
+
+@dataclass(frozen=True)
+class Seal:
+    """Take the records of trained runs as evidence, with what was measured so far, and seal whatever stands there.
+
+    Afterwards the ledger must say what they come to, and the README what the ledger says.
+    """
+
+    runs: tyro.conf.Positional[Path]
+    """the folder of `python -m fullscale sweep NAME --scale reduced --out RUNS`"""
+    out: Path = evidence.PLACE
+    """where the evidence stands"""
+
+    def __call__(self) -> int:
+        """Return the exit code."""
+        if not self.runs.is_dir():
+            raise ValueError(f"runs = {self.runs}: must be a folder")
+        taken = len(evidence.seal(self.runs, self.out))
+        print(f"{taken} of {len(evidence.runs())} runs are trained, and sealed")
         return 0
 
 
@@ -74,13 +100,16 @@ def main(arguments: list[str] | None = None) -> int:
         return complain(str(error), BAD_INPUT)
 
 
-def parse(arguments: list[str] | None) -> Readme:
+def parse(arguments: list[str] | None) -> Readme | Seal:
     """Read the command line; tyro's box of complaints becomes a one-line ValueError."""
     captured = io.StringIO()
     try:
         with contextlib.redirect_stderr(captured):
             return tyro.extras.subcommand_cli_from_dict(
-                {"readme": Readme}, prog="python -m paper_checks", args=arguments, config=(tyro.conf.DisallowNone,)
+                {"readme": Readme, "seal": Seal},
+                prog="python -m paper_checks",
+                args=arguments,
+                config=(tyro.conf.DisallowNone,),
             )
     except SystemExit as stop:
         if not stop.code:  # --help

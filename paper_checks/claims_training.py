@@ -1,5 +1,6 @@
 """Claims that only training, or the cited literature, can decide, each with what would decide it."""
 
+from paper_checks.claims_trained import examined
 from paper_checks.ledger import Claim, Evidence, Verdict, holds
 
 
@@ -244,6 +245,21 @@ LIVE = (
     ),
 )
 
+RECORDS = (
+    holds(
+        "CRITERIA",
+        "Section 4",
+        "What a reduced run must show was stated before it was made; as code, each criterion can come out either way.",
+        Evidence.ENUMERATED,
+    ),
+    holds(
+        "RECORDS",
+        "Section 4",
+        "The records behind trained claims are as they were sealed, and each is of a run that an experiment has.",
+        Evidence.ENUMERATED,
+    ),
+)
+
 LITERATURE = (
     _open(
         "S1-REPLACES",
@@ -284,4 +300,5 @@ LITERATURE = (
     ),
 )
 
-TRAINING_CLAIMS: tuple[Claim, ...] = SHIFT_RUNS + ERROR_RUNS + BEYOND_RUNS + LIVE + LITERATURE
+_ALL = SHIFT_RUNS + ERROR_RUNS + BEYOND_RUNS + RECORDS + LIVE + LITERATURE
+TRAINING_CLAIMS: tuple[Claim, ...] = tuple(map(examined, _ALL))

@@ -1,6 +1,7 @@
 """The records behind TRAINED claims: committed, sealed, and read for the checks.
 
 evidence/RUN.json     the record of a run, as `python -m fullscale sweep` left it, without its layout
+evidence/law.svg      drawn from them, for the README
 evidence/SEALS        the SHA-256 of each, so that no number changes unseen
 """
 
@@ -12,16 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from fullscale.experiments.catalogue import EXPERIMENTS, runs_of
+from fullscale.experiments.pictures import drawn
 from fullscale.experiments.results import Found, Results, gather_by
 from fullscale.experiments.scale import REDUCED, Scale
+from fullscale.files import folder, replace
+from fullscale.pictures import svg
 from fullscale.sources import behind, changes
 from fullscale.sweep.run import Run
-from fullscale.sweep.state import by_whatever_code, kept, of_run, state
+from fullscale.sweep.state import by_whatever_code, has_record, kept, measured, of_run
 from fullscale.train import RECORD, TRAINED_BY
-from paper_checks.report import write_whole
 
 PLACE = Path(__file__).parent / "evidence"
-SEALS = "SEALS"
+SEALS, PICTURE = "SEALS", "law.svg"
 
 
 def runs(scale: Scale = REDUCED) -> tuple[Run, ...]:
@@ -35,34 +38,44 @@ def path_of(run: Run, place: Path = PLACE) -> Path:
 
 
 def seal(out: Path, place: Path = PLACE, scale: Scale = REDUCED) -> list[Run]:
-    """Take the records of finished and measured runs from the folder of a sweep, and seal all that are here.
+    """Take the records of trained runs from the folder of a sweep, draw the picture, and seal all that is there.
+
+    A measurement that is missing, or that other code made, is left out.
 
     Raises:
-        ValueError: if a record cannot be used.
-        OSError: if one cannot be written.
+        ValueError: if a record cannot be used, or something cannot be written.
     """
-    taken = [run for run in runs(scale) if (out / run.name / RECORD).exists() and state(run, out).done]
+    taken = [run for run in runs(scale) if has_record(run, out)]
+    folder(place)
     for run in taken:
-        write_whole(path_of(run, place), json.dumps(of_run(run, out), separators=(",", ":")) + "\n")
-    files = sorted(place.glob("*.json"))
-    write_whole(place / SEALS, "".join(f"{_digest(file)}  {file.name}\n" for file in files))
+        replace(path_of(run, place), f"{json.dumps(_usable(run, out), separators=(',', ':'))}\n".encode())
+    replace(place / PICTURE, svg(drawn("law", results(place, scale), place)).encode())
+    lines = [f"{_digest(file)}  {name}\n" for name, file in sorted(_files(place).items())]
+    replace(place / SEALS, "".join(lines).encode())
     return taken
+
+
+def _usable(run: Run, out: Path) -> Mapping[str, Any]:
+    there, path = of_run(run, out), out / run.name / RECORD
+    kinds = {each.kind for each in run.measurements if measured(there, each, path) is not None}
+    return {**there, "measured": {kind: own for kind, own in there.get("measured", {}).items() if kind in kinds}}
 
 
 def broken(place: Path = PLACE, scale: Scale = REDUCED) -> list[str]:
     """Say what is wrong with the evidence: changed, added or missing files, records of no recipe or no use."""
-    sealed = _sealed(place)
-    there = {path.name: path for path in place.glob("*.json")}
-    wrong = [f"{name} is sealed, and missing" for name in sorted(sealed.keys() - there.keys())]
-    wrong += [f"{name} is not sealed" for name in sorted(there.keys() - sealed.keys())]
-    wrong += [
-        f"{name} has changed since it was sealed"
-        for name in sorted(there.keys() & sealed.keys())
-        if _digest(there[name]) != sealed[name]
+    sealed, there = _sealed(place), _files(place)
+    known = {PICTURE, *(path_of(run, place).name for run in runs(scale))}
+    return [
+        *(f"{name} is sealed, and missing" for name in sorted(sealed.keys() - there.keys())),
+        *(f"{name} is not sealed" for name in sorted(there.keys() - sealed.keys())),
+        *(
+            f"{name} has changed since it was sealed"
+            for name in sorted(there.keys() & sealed.keys())
+            if _digest(there[name]) != sealed[name]
+        ),
+        *(f"{name} is of a recipe that no experiment has" for name in sorted(there.keys() - known)),
+        *results(place, scale).refused,
     ]
-    known = {path_of(run, place).name for run in runs(scale)}
-    wrong += [f"{name} is of a recipe that no experiment has" for name in sorted(there.keys() - known)]
-    return [*wrong, *results(place, scale).refused]
 
 
 def results(place: Path = PLACE, scale: Scale = REDUCED) -> Results:
@@ -79,7 +92,7 @@ def committed() -> Results:
 def told(found: Results) -> str:
     """Say in a line how reduced the runs are, how many seeds they have, and what they ran on."""
     hardware = {_machine(there["hardware"]) for there in found.records.values()}
-    return f"{found.scale.told.capitalize()}; on {', '.join(sorted(hardware))}" if hardware else found.scale.told
+    return "; on ".join([found.scale.told, *filter(None, [", ".join(sorted(hardware))])])
 
 
 def outdated(found: Results) -> list[str]:
@@ -91,6 +104,10 @@ def outdated(found: Results) -> list[str]:
 def _machine(hardware: Mapping[str, Any]) -> str:
     threads = hardware["threads"]
     return hardware["gpu"] or f"{hardware['processor']}, {threads} thread{'s' if threads > 1 else ''} a run"
+
+
+def _files(place: Path) -> dict[str, Path]:
+    return {path.name: path for path in place.iterdir() if path.name != SEALS}
 
 
 def _sealed(place: Path) -> dict[str, str]:

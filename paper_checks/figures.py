@@ -1,10 +1,7 @@
 """The page's figures: what the simulator measured, with error bars, over what theory derived."""
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from html import escape
-from io import BytesIO
 from typing import Any
 
 import matplotlib as mpl
@@ -13,6 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from sympy import lambdify
 
+from paper_checks.svg import INK, Picture, picture_of
 from simulator import (
     Array,
     BatchNorm,
@@ -31,12 +29,8 @@ from theory import EQUATIONS
 
 # Okabe and Ito's palette, as far as it shows on white and on black.
 BLUE, VERMILLION, GREEN, PURPLE = "#0072B2", "#D55E00", "#009E73", "#CC79A7"
-# Stands for the colour of the page's text, which matplotlib cannot know.
-INK = "#010203"
 # Narrow, so that a telephone shows it in full size; text stays text, and is set in the page's fonts.
 STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "variance-shift",
     "font.family": "sans-serif",
     "font.size": 9,
     **dict.fromkeys(("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color"), INK),
@@ -48,35 +42,6 @@ STYLE: dict[Any, Any] = {
 WIDTH, HEIGHT = 4.0, 3.1
 SAMPLES = 20_000
 HIDDEN_ERRORS = "Error bars are two standard errors to either side; where none shows, it is smaller than its marker."
-
-
-@dataclass(frozen=True)
-class Picture:
-    """One figure.
-
-    Attributes:
-        name: also the prefix of every id in its SVG.
-        title: what it shows.
-        description: what is to be seen in it, for those who cannot see it.
-        caption: what was measured, and what derived.
-        drawing: what its SVG element holds; it draws in the colour of the text around it.
-    """
-
-    name: str
-    title: str
-    description: str
-    caption: str
-    drawing: str
-
-    @property
-    def svg(self) -> str:
-        """The picture as an SVG element that a screen reader can tell of."""
-        told = {"title": self.title, "desc": self.description}
-        ids = {tag: f"{self.name}-{tag}" for tag in told}
-        opening = (
-            f'<svg viewBox="0 0 {72 * WIDTH:g} {72 * HEIGHT:g}" role="img" aria-labelledby="{" ".join(ids.values())}">'
-        )
-        return opening + "".join(f'<{tag} id="{ids[tag]}">{escape(told[tag])}</{tag}>' for tag in told) + self.drawing
 
 
 def pictures() -> list[Picture]:
@@ -102,7 +67,8 @@ def by_drop_ratio() -> Picture:
     axes.text(0.545, 0.495, "(a), c = 0", **along)
     axes.text(0.372, 0.772, "(b), d cos²θ = 4", **along)
     _say(axes, (0.62, 0.93), "(b), d cos²θ = 32", "left")
-    return Picture(
+    return picture_of(
+        figure,
         "drop",
         "The shift against the drop ratio",
         "Four falling curves that start at 1 without Dropout. Case (a) with mean 1 falls fastest, case (a) with mean 0 "
@@ -110,7 +76,6 @@ def by_drop_ratio() -> Picture:
         "their curves.",
         f"Curves: Eqs. 6 and 10, derived. Points: simulated, {SAMPLES:,} values each, v = 1; in case (b) c = 0, "
         f"ρ = 0.2, cos²θ = 0.1, d = 40 and 320. {HIDDEN_ERRORS}",
-        _drawing_of(figure, "drop"),
     )
 
 
@@ -128,7 +93,8 @@ def by_width() -> Picture:
     _say(axes, (40, 0.76), "ρ = 0.1", "left")
     _say(axes, (40, 0.43), "ρ = 0", "left")
     _say(axes, (7.5, 0.15), "ρ = −0.1 (needs d ≤ 11)", "right")
-    return Picture(
+    return picture_of(
+        figure,
         "width",
         "The shift against the width",
         "At correlation 0.5 and 0.1 the shift climbs towards 1 as the width grows. At correlation 0 it is flat at one "
@@ -137,7 +103,6 @@ def by_width() -> Picture:
         f"Width heals only positively correlated inputs. Curves: Eq. 10 (the same as Eq. 12), derived. Points: "
         f"simulated, {SAMPLES:,} values each, c = 0, v = 1, p = 0.5; d = 128, and d = 10 at ρ = −0.1, which "
         f"−1/(d − 1) ≤ ρ still allows. {HIDDEN_ERRORS}",
-        _drawing_of(figure, "width"),
     )
 
 
@@ -162,7 +127,8 @@ def by_depth() -> Picture:
     axes.set(xlim=(0, blocks + 2), ylim=(5e-4, 1.3))
     axes.set_yticks([1, 0.1, 0.01, 0.001], ["1", "0.1", "0.01", "0.001"])
     axes.set_xticks(range(0, blocks + 1, 2))
-    return Picture(
+    return picture_of(
+        figure,
         "depth",
         "The chain reaction in a linear stack",
         "Three straight lines on a logarithmic axis, from 1 before the first block down to 0.35 at drop ratio 0.1, "
@@ -170,7 +136,6 @@ def by_depth() -> Picture:
         f"Lines: Δ^L, derived; with c = 0 and ρ = 0, Δ = p. Points: simulated stacks of blocks of Dropout, a random "
         f"rotation of {units} units, and BN, trained in batches of 1024. Training made every variance 1. "
         f"{HIDDEN_ERRORS}",
-        _drawing_of(figure, "depth"),
     )
 
 
@@ -206,7 +171,8 @@ def by_noise() -> Picture:
     axes.legend(loc="lower left", frameon=False, handletextpad=0.3, fontsize=9)
     _say(axes, (0.42, 0.83), "ρ = 0.2", "left")
     _say(axes, (0.2, 0.78), "ρ = 0", "right")
-    return Picture(
+    return picture_of(
+        figure,
         "noise",
         "Only the variance of the noise matters",
         "Two falling curves, one for each correlation of the inputs. Dropout, Uout and Gaussian noise of the same "
@@ -214,7 +180,6 @@ def by_noise() -> Picture:
         f"Curves: the shift under any multiplicative noise of mean 1 and variance s², derived. Points: simulated, "
         f"{SAMPLES:,} values each, c = 0, v = 1, d = 40, cos²θ = 0.1. Uout at its largest, β = 1, has s² = 1/3. "
         f"{HIDDEN_ERRORS}",
-        _drawing_of(figure, "noise"),
     )
 
 
@@ -263,15 +228,3 @@ def _blank(along: str, up: str) -> tuple[Figure, Axes]:
 
 def _say(axes: Axes, at: tuple[float, float], text: str, align: str) -> None:
     axes.text(*at, text, horizontalalignment=align)
-
-
-def _drawing_of(figure: Figure, name: str) -> str:
-    """All that stands in the figure's SVG element, in the page's colours and fonts, with ids of its own."""
-    buffer = BytesIO()
-    figure.savefig(buffer, format="svg", transparent=True, metadata={"Date": None})
-    whole = buffer.getvalue().decode()
-    _, _, inside = whole[whole.index("<svg") :].partition(">")
-    # matplotlib's style element would hold for the whole page; the page itself says what it says.
-    inside = re.sub(r"<(metadata|style)\b.*?</\1>|<!--.*?-->|font-family: [^;]*; ", "", inside, flags=re.DOTALL)
-    inside = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", inside)
-    return inside.replace(INK, "currentColor").strip()

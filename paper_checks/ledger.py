@@ -17,7 +17,7 @@ class Evidence(Enum):
     ENUMERATED = "computed exactly over a finite set of cases"
     SIMULATED = "sampled, with error bars and stated error rates"
     REPORTED = "arithmetic on the paper's own printed numbers: not a reproduction"
-    TRAINED = "measured on trained networks, from a committed record"
+    TRAINED = "measured on networks that were trained: whose records are committed, or, small ones, by the run itself"
     NOT_RUN = "needs a training run that has not been made"
 
     def __str__(self) -> str:
@@ -48,6 +48,7 @@ class Claim:
         evidence: every kind of evidence that its checks must bring.
         verdict: what the checks establish together.
         because: the condition, what contradicts it, or, where it is NOT RUN, the experiment that would decide it.
+        in_full: the experiment at the paper's own scale, of a claim that was decided at a smaller one.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Claim:
     evidence: tuple[Evidence, ...]
     verdict: Verdict
     because: str = ""
+    in_full: str = ""
 
 
 THREE_WAYS = (Evidence.PROVED, Evidence.ENUMERATED, Evidence.SIMULATED)

@@ -23,6 +23,7 @@ from fullscale.train import RECORD
 
 IMAGES, EPOCHS = 1024, 6
 SHIFT, ADJUST, RESPONSES = Shift(), Adjust(readings=("batch",)), Responses(keep=0)
+TOLD = f"LIVE: {EPOCHS} epochs of {IMAGES:,} synthetic images, DenseNet-BC-10-4, 1 seed; on the machine of the run"
 FIXTURE = "live"
 
 

@@ -16,7 +16,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from sympy import Basic
 
+from paper_checks.backing import backing
 from paper_checks.bookkeeping import Book, Check
+from paper_checks.evidence import committed, outdated, told
 from paper_checks.figures import pictures
 from paper_checks.ledger import Claim, Evidence
 from paper_checks.summary import (
@@ -30,6 +32,7 @@ from paper_checks.summary import (
     verdict_counts,
     waits,
 )
+from paper_checks.trained import SEEN_IN, shown
 from theory import EQUATIONS, Equation
 from theory.domain import Parameter
 from theory.printing import as_latex, as_mathml, as_text
@@ -109,8 +112,12 @@ def as_html(book: Book, budget: str) -> str:
     )
     environment.filters |= {"math": math, "symbol": symbol_of, "needs": needs, "slug": slug}
     environment.filters |= {"standing": standing, "reason": reason_of, "waits": waits, "counts": verdict_counts}
+    environment.filters |= {"backing": backing}
     return environment.get_template("template.html").render(
-        {"equations": _equations(), "pictures": pictures(), "relations": RELATIONS} | _ledger(book) | _method(budget)
+        {"equations": _equations(), "pictures": pictures(), "relations": RELATIONS}
+        | _trained()
+        | _ledger(book)
+        | _method(budget)
     )
 
 
@@ -119,6 +126,17 @@ def _equations() -> dict[str, list[Equation]]:
     for equation in EQUATIONS.values():
         groups[BEYOND if "beyond" in equation.source else "Of the paper"].append(equation)
     return groups
+
+
+def _trained() -> dict[str, Any]:
+    trained = shown(committed())
+    names = {each.name for each in trained}
+    return {
+        "trained": trained,
+        "told": told(committed()),
+        "outdated": outdated(committed()),
+        "seen_in": {claim: name for claim, name in SEEN_IN.items() if name in names},
+    }
 
 
 def _ledger(book: Book) -> dict[str, Any]:

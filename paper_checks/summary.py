@@ -8,6 +8,7 @@ from rich.console import Group
 from rich.table import Table
 from rich.text import Text
 
+from paper_checks.backing import in_short
 from paper_checks.bookkeeping import Book
 from paper_checks.ledger import Claim, Evidence, Verdict
 
@@ -131,10 +132,15 @@ def _section_table(book: Book, claims: Iterable[Claim], widest: int) -> Table:
     for claim in claims:
         table.add_row(
             Text.assemble(claim.id, "\n", (claim.where, "dim")),
-            Text.assemble(claim.says, (f"\n{reason_of(claim)}: {claim.because}" if claim.because else "", "dim")),
+            Text.assemble(claim.says, *((f"\n{told}", "dim") for told in _told(claim))),
             Text.assemble(_standing_in(book, claim), *((f"\n{kind}", "dim") for kind in claim.evidence)),
         )
     return table
+
+
+def _told(claim: Claim) -> Iterable[str]:
+    """What is told below what a claim says."""
+    return filter(None, [f"{reason_of(claim)}: {claim.because}" if claim.because else "", in_short(claim)])
 
 
 def _standing_in(book: Book, claim: Claim) -> tuple[str, str]:
@@ -182,7 +188,8 @@ def _ledger_in_markdown(claims: Iterable[Claim]) -> Iterable[str]:
     yield _row(*["---"] * 6)
     for held in by_section(claims).values():
         for claim in held:
-            told = (claim.id, claim.where, claim.says, evidence_of(claim), standing(claim), claim.because)
+            why = " ".join(filter(None, [claim.because, in_short(claim)]))
+            told = (claim.id, claim.where, claim.says, evidence_of(claim), standing(claim), why)
             yield _row(*map(_plain, told))
 
 
