@@ -15,6 +15,16 @@ EXAMINED: Mapping[str, tuple[Verdict, str]] = {
         "cos^2 sees only how they align with the mean. That heals more than the width does.",
     ),
     "F1b-RUN": (HOLDS, ""),
+    "S1-DEPTH-RUN": (
+        OPEN,
+        "It does in PreResNet and ResNeXt. In WRN it has no order, in DenseNet hardly any: BNs right behind Dropout "
+        "shift most, wherever they stand.",
+    ),
+    "S3-CONST": (
+        OPEN,
+        "No moving variance has drifted by 3%, but the shift of a few of DenseNet's BNs is so small that even less is "
+        "more than a tenth of it.",
+    ),
     "S4-CAUSE-RUN": (
         OPEN,
         "Most of these nets win back less than half: trained for so short, they pay for noise as such.",

@@ -2,12 +2,13 @@
 
 import pytest
 
+from fullscale.experiments.law import local, of_shift
 from fullscale.experiments.scale import CIFAR_NETS, NetName
 from paper_checks.claims import CLAIMS
 from paper_checks.claims_trained import EXAMINED
 from paper_checks.criteria import REDUCED
 from paper_checks.deciding import decide
-from paper_checks.deciding_records import compared
+from paper_checks.deciding_records import PLACEMENTS, compared, shifts
 from paper_checks.evidence import committed
 from paper_checks.ledger import Claim, Evidence, Verdict, check, control
 from paper_checks.reported import digest
@@ -56,6 +57,28 @@ def test_where_inputs_share_their_moments_both_are_the_same() -> None:
     eq10 = EQUATIONS["eq10"].evaluate(retain=0.5, c=0.3, v=0.4, rho=0.1, d=288, cos2=0.01)
     in_fact = (0.3**2 + 0.4) / 0.4 * eq10 / (1 - eq10)
     assert in_fact == pytest.approx(1 + 0.1 * (288 * 0.01 - 1))
+
+
+@check("S3-CONST", Evidence.TRAINED, Verdict.OPEN)
+def test_no_moving_variance_has_drifted_by_three_hundredths() -> None:
+    rows = [row for net in CIFAR_NETS for found in shifts(committed(), net, "b", 0.5) for row in found.rows]
+    assert max(abs(row.moving_var / row.train_var - 1) for row in rows) < 0.03
+
+
+@check("S1-DEPTH-RUN", Evidence.TRAINED, Verdict.OPEN)
+def test_bns_right_behind_dropout_shift_most_wherever_they_stand() -> None:
+    for net in CIFAR_NETS:
+        behind = {row.bn for found in compared(committed(), net, "a") for row in found.rows}
+        for found in shifts(committed(), net, "a", 0.5):
+            right_behind = [row.shift_ratio for row in found.rows if row.name in behind]
+            assert min(right_behind) > max(row.shift_ratio for row in found.rows if row.name not in behind)
+
+
+@check("X-LOCAL-RUN", Evidence.TRAINED)
+def test_the_law_is_right_to_five_parts_in_a_thousand_at_each_bn() -> None:
+    cells = [compared(committed(), net, placement) for net in CIFAR_NETS for placement in PLACEMENTS]
+    off = [of_shift(*pair) for seeds in cells for found in seeds for pair in local(found)]
+    assert max(off) < 0.5  # percent
 
 
 @check("CRITERIA", Evidence.ENUMERATED)
