@@ -8,9 +8,12 @@ from io import BytesIO
 import matplotlib as mpl
 from matplotlib.figure import Figure
 
+from fullscale.pictures import GREY
+
 # Stands for the colour of the page's text, which matplotlib cannot know.
 INK = "#010203"
-BLACK = "#000000"
+OF_PAGE = {INK: "currentColor", "#000000": "currentColor", GREY: "var(--soft)"}
+"""in place of colours that would not show in the dark"""
 
 
 @dataclass(frozen=True)
@@ -52,5 +55,6 @@ def picture_of(figure: Figure, name: str, title: str, description: str, caption:
     # matplotlib's style element would hold for the whole page; the page itself says what it says.
     inside = re.sub(r"<(metadata|style)\b.*?</\1>|<!--.*?-->|font-family: [^;]*; ", "", inside, flags=re.DOTALL)
     inside = re.sub(r'(\bid="|url\(#|href="#)', rf"\g<1>{name}-", inside)
-    inside = inside.replace(INK, "currentColor").replace(BLACK, "currentColor").strip()
-    return Picture(name, title, description, caption, re.findall(r'viewBox="([^"]*)"', opening)[0], inside)
+    for colour, own in OF_PAGE.items():
+        inside = inside.replace(colour, own)
+    return Picture(name, title, description, caption, re.findall(r'viewBox="([^"]*)"', opening)[0], inside.strip())

@@ -2,13 +2,15 @@
 
 import pytest
 
+from fullscale.experiments import figure5
 from fullscale.experiments.law import local, of_shift
 from fullscale.experiments.scale import CIFAR_NETS, NetName
+from fullscale.responses import TEST, TRAIN
 from paper_checks.claims import CLAIMS
 from paper_checks.claims_trained import EXAMINED
 from paper_checks.criteria import REDUCED
 from paper_checks.deciding import decide
-from paper_checks.deciding_records import PLACEMENTS, compared, shifts
+from paper_checks.deciding_records import PLACEMENTS, compared, numbers, shifts
 from paper_checks.evidence import committed
 from paper_checks.ledger import Claim, Evidence, Verdict, check, control
 from paper_checks.reported import digest
@@ -72,6 +74,13 @@ def test_bns_right_behind_dropout_shift_most_wherever_they_stand() -> None:
         for found in shifts(committed(), net, "a", 0.5):
             right_behind = [row.shift_ratio for row in found.rows if row.name in behind]
             assert min(right_behind) > max(row.shift_ratio for row in found.rows if row.name not in behind)
+
+
+@check("F5-RUN", Evidence.TRAINED, Verdict.OPEN)
+def test_in_each_seed_test_mode_errs_more_than_train_mode_on_training_images() -> None:
+    for found in numbers(committed(), figure5.runs(committed().scale), figure5.RESPONSES):
+        errors = {(each.noise, each.by_batch): each.error for each in found.errors}
+        assert errors[TEST] > errors[TRAIN]
 
 
 @check("X-LOCAL-RUN", Evidence.TRAINED)
