@@ -27,8 +27,8 @@ EXAMINED: Mapping[str, tuple[Verdict, str]] = {
     ),
     "F5-RUN": (
         OPEN,
-        "The flip is there: in each seed test mode errs more. What noise costs by itself is not: with Dropout off and BN "
-        "by its batch, not each seed errs less than in train mode.",
+        "The flip is there: in each seed test mode errs more. What noise costs by itself is not: with Dropout off and "
+        "BN by its batch, not each seed errs less than in train mode.",
     ),
     "S4-CAUSE-RUN": (
         OPEN,

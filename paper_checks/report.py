@@ -2,6 +2,7 @@
 
 import os
 import platform
+import re
 import tempfile
 from collections import Counter
 from collections.abc import Iterable, Mapping
@@ -32,7 +33,7 @@ from paper_checks.summary import (
     verdict_counts,
     waits,
 )
-from paper_checks.trained import SEEN_IN, shown
+from paper_checks.trained import NO_BREAK, SEEN_IN, shown
 from theory import EQUATIONS, Equation
 from theory.domain import Parameter
 from theory.printing import as_latex, as_mathml, as_text
@@ -44,6 +45,9 @@ PACKAGES = ("numpy", "sympy", "torch", "matplotlib")
 LONGEST_RESIDUAL = 240
 NAMESPACE = 'xmlns="http://www.w3.org/1998/Math/MathML"'
 RELATIONS = {"<=": "≤", ">=": "≥"}
+# What the ledger writes for terminals, and the page as the paper does.
+SYMBOLS = RELATIONS | {"->": "→", "cos^2": "cos²θ", "^2": "²", "Delta": "Δ", "infinity": "∞"}
+GREEK = {"rho": "ρ", "sigma": "σ", "beta": "β", "epsilon": "ε", "delta": "δ"}
 
 
 def require_writable(path: Path) -> None:
@@ -112,7 +116,7 @@ def as_html(book: Book, budget: str) -> str:
     )
     environment.filters |= {"math": math, "symbol": symbol_of, "needs": needs, "slug": slug}
     environment.filters |= {"standing": standing, "reason": reason_of, "waits": waits, "counts": verdict_counts}
-    environment.filters |= {"backing": backing}
+    environment.filters |= {"backing": backing, "typeset": typeset, "breakable": breakable}
     return environment.get_template("template.html").render(
         {"equations": _equations(), "pictures": pictures(), "relations": RELATIONS}
         | _trained()
@@ -193,9 +197,9 @@ def needs(equation: Equation) -> Mapping[str, tuple[str, Basic | None]]:
 
 def math(expression: Basic) -> Markup:
     """A formula as MathML, with its text for those who have no MathML."""
-    mathml = as_mathml(as_latex(expression))
+    mathml, text = as_mathml(as_latex(expression)), as_text(expression)
     # HTML knows MathML without its namespace, and so the page holds no address at all.
-    mathml = mathml.replace(NAMESPACE, f'alttext="{escape(as_text(expression))}"', 1)
+    mathml = mathml.replace(NAMESPACE, f'alttext="{escape(text)}" style="--length: {len(text)}"', 1)
     return Markup(mathml)  # noqa: S704 - latex2mathml wrote it, and the text is escaped
 
 
@@ -203,6 +207,19 @@ def symbol_of(parameter: Parameter) -> Markup:
     """The symbol of an argument, or of its k-th entry, inside a line."""
     symbol = parameter.symbol if isinstance(parameter.symbol, Basic) else parameter.symbol(k)
     return Markup(math(symbol).replace('display="block"', 'display="inline"', 1))  # noqa: S704 - as above
+
+
+def typeset(text: str) -> str:
+    """The ledger's words with the paper's symbols, whose relations stay with what they relate."""
+    for plain, symbol in SYMBOLS.items():
+        text = text.replace(plain, symbol)
+    text = re.sub(rf"\b({'|'.join(GREEK)})\b", lambda found: GREEK[found[0]], text)
+    return re.sub(r" ([≤≥<>=]) ", rf"{NO_BREAK}\1{NO_BREAK}", text)
+
+
+def breakable(name: str) -> Markup:
+    """A test's name that may be broken between its words."""
+    return Markup(re.sub(r"_|::", r"\g<0><wbr>", str(escape(name.removeprefix("paper_checks/")))))  # noqa: S704 - escaped
 
 
 def slug(text: str) -> str:

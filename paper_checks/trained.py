@@ -11,6 +11,7 @@ from fullscale.experiments.text import rows
 from fullscale.sweep.run import merged
 from paper_checks.svg import Picture, picture_of
 
+NO_BREAK = "\N{NO-BREAK SPACE}"
 SHOWS: Mapping[str, str] = {
     "fig1": "DenseNet's shift ratio at each BN, with Dropout-(a) 0.5 and without.",
     "table1": "cos² at each convolution, and d cos² over the width d, a colour a net.",
@@ -91,5 +92,13 @@ def _shown(name: str, tables: tuple[Table, ...], results: Results) -> Shown:
     title = figure.get_suptitle().partition("\n")[0]
     figure.suptitle("")  # the page has it as a heading
     seeds = len(results.scale.seeds)
-    blocks = tuple(Block(table.title, table.columns, rows(table, seeds)) for table in tables)
-    return Shown(name, done, picture_of(figure, name, title, SHOWS[name], done), blocks)
+    blocks = tuple(_block(table, seeds) for table in tables)
+    return Shown(name, done, picture_of(figure, f"trained-{name}", title, SHOWS[name], done), blocks)
+
+
+def _block(table: Table, seeds: int) -> Block:
+    """Write a table whose cells may be broken before the paper's number, and nowhere else."""
+    found = [
+        tuple(cell.replace(" ", NO_BREAK).replace(f"{NO_BREAK}[", " [") for cell in row) for row in rows(table, seeds)
+    ]
+    return Block(table.title, table.columns, found)

@@ -15,28 +15,6 @@ import pytest
 from theory import EQUATIONS
 
 ROOT = Path(__file__).parents[2]
-BUILD = """
-import sys
-from pathlib import Path
-from paper_checks.bookkeeping import Book, Check, by_id
-from paper_checks.ledger import Claim, Evidence, Verdict
-from paper_checks.report import write_report
-
-def book(outcome):
-    book = Book(by_id([
-        Claim("P-1", "Section 3.1, Eq. 6", "1 < 2 & <script>alert('x')</script>", (Evidence.PROVED,), Verdict.HOLDS),
-        Claim("R-1", "Table 2", "Two is large.", (Evidence.REPORTED,), Verdict.CONTRADICTED, "By three."),
-        Claim("N-1", "Fig. 4", "It grows.", (Evidence.NOT_RUN,), Verdict.OPEN, "Train forty nets."),
-    ]))
-    book.enter(Check("test_p.py::test_p[1]", "P-1", Evidence.PROVED, Verdict.HOLDS, "passed"))
-    book.enter(Check("test_p.py::test_p[2]", "P-1", Evidence.PROVED, Verdict.HOLDS, outcome))
-    book.enter(Check("test_p.py::test_fails", "P-1", None, None, "passed"))
-    book.enter(Check("test_r.py::test_r", "R-1", Evidence.REPORTED, Verdict.CONTRADICTED, "passed"))
-    return book
-
-for outcome in ("passed", "failed"):
-    write_report(Path(sys.argv[1]) / "new" / "folder" / f"{outcome}.html", book(outcome), "seven < eight comparisons")
-"""
 VOID = {"meta", "link", "br", "hr", "img", "input", "source", "area", "base", "col", "embed", "track", "wbr"}
 
 
@@ -77,18 +55,15 @@ class Page(HTMLParser):
     def of(self, claim: str) -> str:
         found = re.search(rf'<article[^>]* id="claim-{claim}">.*?</article>', self.source, re.DOTALL)
         assert found is not None
-        return " ".join(re.sub(r"<[^>]*>", " ", found[0]).split())
+        return " ".join(re.sub(r"<[^>]*>", " ", found[0].replace("<wbr>", "")).split())
 
     def drawings(self) -> list[str]:
         return re.findall(r"<svg.*?</svg>", self.source, re.DOTALL)
 
 
 @pytest.fixture(scope="module")
-def pages(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Page]:
-    folder = tmp_path_factory.mktemp("pages")
-    process = run(BUILD, str(folder))
-    assert (process.returncode, process.stderr) == (0, "")
-    files = [path for path in folder.rglob("*") if path.is_file()]
+def pages(pages_folder: Path) -> dict[str, Page]:
+    files = [path for path in pages_folder.rglob("*") if path.is_file()]
     assert sorted(path.name for path in files) == ["failed.html", "passed.html"]
     return {path.stem: Page(path.read_text()) for path in files}
 
@@ -165,7 +140,7 @@ def test_a_failed_check_is_told_at_the_top_and_at_its_claim(pages: dict[str, Pag
 
 def test_figures_are_the_same_each_time_and_take_the_colour_of_the_page(pages: dict[str, Page]) -> None:
     drawings = pages["passed"].drawings()
-    assert len(drawings) == 4
+    assert len(drawings) > 4  # of the simulator, and of what was trained
     assert drawings == pages["failed"].drawings()
     for drawing in drawings:
         assert "currentColor" in drawing
