@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 
+from fullscale.experiments.catalogue import EXPERIMENTS
 from paper_checks.criteria import PAPER_ONLY, REDUCED
 from paper_checks.deciding import examine
 from paper_checks.evidence import committed, told
 from paper_checks.ledger import Claim, Evidence
 from paper_checks.live import TOLD
+from paper_checks.trained import SEEN_IN
 
 
 def backing(claim: Claim) -> Mapping[str, str]:
@@ -35,4 +37,5 @@ def _runs(claim: Claim) -> dict[str, str]:
     if claim.id not in REDUCED:
         return {"runs": TOLD}
     found = examine(claim.id, committed())
-    return {"seen": found.seen, "runs": told(committed())} if found else {}
+    runs = EXPERIMENTS[SEEN_IN[claim.id]].runs(committed().scale)
+    return {"seen": found.seen, "runs": told(committed(), runs)} if found else {}

@@ -1,6 +1,7 @@
 """What criteria read from records, a seed after the other, and what flaws in some places come to."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from math import inf
 from statistics import median
 from typing import Any, NamedTuple, TypeAlias, TypeVar
 
@@ -103,6 +104,11 @@ def some_cell(cells: Iterable[Iterable[Value]], wrong: Callable[[Value], bool]) 
     return any(all(map(wrong, seeds)) for seeds in cells)
 
 
+def times(value: float, allowed: float) -> float:
+    """Return how many times what is allowed a value is."""
+    return value / allowed if allowed else inf
+
+
 def place_by_place(what: str, kind: str, cells: Sequence[Sequence[Places]]) -> Finding:
     """Return what all places of all runs come to, a cell for each net, and in it a seed after the other.
 
@@ -124,8 +130,8 @@ def place_by_place(what: str, kind: str, cells: Sequence[Sequence[Places]]) -> F
     within = sum(value < 1 for value in known)
     same = [[seed.get(place) for seed in seeds] for seeds in cells for place in seeds[0]]
     return finding(
-        f"{what} at {within} of {len(off)} {kind} over all runs; the median is off by {median(known):.2g} times what "
-        f"the criterion allows, the worst by {max(known):.2g} times.",
+        f"{what} at {within} of {len(off)} {kind} over all runs; the median is off by {median(known):.3g} times what "
+        f"the criterion allows, the worst by {max(known):.3g} times.",
         holds=within == len(off),
         contradicted=some_cell(same, lambda value: value is not None and value > 1),
     )

@@ -25,13 +25,14 @@ from paper_checks.deciding_records import (
     reach,
     shifts,
     some_cell,
+    times,
 )
 
 
 def moments(results: Results) -> Finding:
     """S3-MOMENTS."""
     cells = [
-        [{each.name: abs(each.eq10 - each.law) / (0.1 * (1 - each.law)) for each in found.seen} for found in seeds]
+        [{each.name: times(abs(each.eq10 - each.law), 0.1 * (1 - each.law)) for each in found.seen} for found in seeds]
         for seeds in (compared(results, net, "b") for net in CIFAR_NETS)
     ]
     return place_by_place("Eq. 10 agrees with the law", "convolutions", cells)
@@ -45,7 +46,7 @@ def steps(results: Results) -> Finding:
     ]
     return finding(
         f"The largest excess without Dropout, over the smallest with it: "
-        f"{reach(max(without) / min(dropped) for without, dropped in pairs)}, by net, placement and drop.",
+        f"{reach(times(max(without), min(dropped)) for without, dropped in pairs)}, by net, placement and drop.",
         holds=all(max(without) < 0.1 * min(dropped) for without, dropped in pairs),
         contradicted=any(min(without) > 0.1 * max(dropped) for without, dropped in pairs),
     )
@@ -99,7 +100,9 @@ def _drifts(found: Any, first: str) -> Places:
     names = [row.name for row in found.rows]
     shortcut = f"{first.rpartition('.')[0]}.shortcut."
     behind = [row for row in found.rows[names.index(first) :] if not row.name.startswith(shortcut)]
-    return {row.name: abs(row.moving_var - row.train_var) / (0.1 * abs(row.real_var - row.train_var)) for row in behind}
+    return {
+        row.name: times(abs(row.moving_var - row.train_var), 0.1 * abs(row.real_var - row.train_var)) for row in behind
+    }
 
 
 def chain_reaction(results: Results) -> Finding:
@@ -186,7 +189,7 @@ def a_above_b(results: Results) -> Finding:
 
 def _times(pairs: Sequence[Sequence[list[float]]]) -> str:
     """Say how many times the one mean is the other."""
-    return reach((fmean(one) / fmean(other) for one, other in pairs), ".2f")
+    return reach((times(fmean(one), fmean(other)) for one, other in pairs), ".2f")
 
 
 def wrn_least(results: Results) -> Finding:

@@ -6,12 +6,15 @@ evidence/SEALS        the SHA-256 of each, so that no number changes unseen
 """
 
 import json
-from collections.abc import Mapping
+import shutil
+from collections.abc import Iterable, Mapping
 from functools import cache, partial
 from hashlib import sha256
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+from fullscale.contracts import refusal
 from fullscale.experiments.catalogue import EXPERIMENTS, runs_of
 from fullscale.experiments.pictures import drawn
 from fullscale.experiments.results import Found, Results, gather_by
@@ -43,28 +46,58 @@ def seal(out: Path, place: Path = PLACE, scale: Scale = REDUCED) -> list[Run]:
     A measurement that is missing, or that other code made, is left out.
 
     Raises:
-        ValueError: if a record cannot be used, or something cannot be written.
+        ValueError: if what stands here is not as it was sealed, there is nothing to take, a record cannot be used or
+            lacks what the one here has, or something cannot be written; nothing is changed then.
     """
+    if wrong := _unlike_seals(place):
+        raise refusal("out", place, f"is not as it was sealed: {'; '.join(wrong)}")
     taken = [run for run in runs(scale) if has_record(run, out)]
-    folder(place)
-    for run in taken:
-        replace(path_of(run, place), f"{json.dumps(_usable(run, out), separators=(',', ':'))}\n".encode())
-    replace(place / PICTURE, svg(drawn("law", results(place, scale), place)).encode())
-    lines = [f"{_digest(file)}  {name}\n" for name, file in sorted(_files(place).items())]
-    replace(place / SEALS, "".join(lines).encode())
+    if not taken:
+        rule = "has no record of a reduced run by the code as it is; `python -m fullscale sweep all --why` says more"
+        raise refusal("runs", out, rule)
+    with TemporaryDirectory() as scratch:
+        stage = Path(scratch)
+        for path in _files(place).values():
+            shutil.copy(path, stage)
+        for run in taken:
+            _take(run, out, path_of(run, stage))
+        if refused := results(stage, scale).refused:
+            raise ValueError(refused[0])
+        replace(stage / PICTURE, svg(drawn("law", results(stage, scale), stage)).encode())
+        _move(stage, folder(place))
     return taken
 
 
-def _usable(run: Run, out: Path) -> Mapping[str, Any]:
-    there, path = of_run(run, out), out / run.name / RECORD
-    kinds = {each.kind for each in run.measurements if measured(there, each, path) is not None}
-    return {**there, "measured": {kind: own for kind, own in there.get("measured", {}).items() if kind in kinds}}
+def _take(run: Run, out: Path, path: Path) -> None:
+    """Write what a record has that can be used, which must not be less than what stands there."""
+    there, source = of_run(run, out), out / run.name / RECORD
+    kinds = {each.kind for each in run.measurements if measured(there, each, source) is not None}
+    own = {kind: found for kind, found in there.get("measured", {}).items() if kind in kinds}
+    if path.exists() and (lost := set(json.loads(path.read_bytes())["measured"]) - own.keys()):
+        raise refusal("runs", source, f"lacks what its sealed record has: {', '.join(sorted(lost))}")
+    replace(path, f"{json.dumps({**there, 'measured': own}, separators=(',', ':'))}\n".encode())
+
+
+def _move(stage: Path, place: Path) -> None:
+    """Put all files in their place, and seal them."""
+    for name, path in _files(stage).items():
+        replace(place / name, path.read_bytes())
+    lines = [f"{_digest(file)}  {name}\n" for name, file in sorted(_files(place).items())]
+    replace(place / SEALS, "".join(lines).encode())
 
 
 def broken(place: Path = PLACE, scale: Scale = REDUCED) -> list[str]:
     """Say what is wrong with the evidence: changed, added or missing files, records of no recipe or no use."""
-    sealed, there = _sealed(place), _files(place)
     known = {PICTURE, *(path_of(run, place).name for run in runs(scale))}
+    return [
+        *_unlike_seals(place),
+        *(f"{name} is of a recipe that no experiment has" for name in sorted(_files(place).keys() - known)),
+        *results(place, scale).refused,
+    ]
+
+
+def _unlike_seals(place: Path) -> list[str]:
+    sealed, there = _sealed(place), _files(place)
     return [
         *(f"{name} is sealed, and missing" for name in sorted(sealed.keys() - there.keys())),
         *(f"{name} is not sealed" for name in sorted(there.keys() - sealed.keys())),
@@ -73,8 +106,6 @@ def broken(place: Path = PLACE, scale: Scale = REDUCED) -> list[str]:
             for name in sorted(there.keys() & sealed.keys())
             if _digest(there[name]) != sealed[name]
         ),
-        *(f"{name} is of a recipe that no experiment has" for name in sorted(there.keys() - known)),
-        *results(place, scale).refused,
     ]
 
 
@@ -89,16 +120,22 @@ def committed() -> Results:
     return results()
 
 
-def told(found: Results) -> str:
-    """Say in a line how reduced the runs are, how many seeds they have, and what they ran on."""
-    hardware = {_machine(there["hardware"]) for there in found.records.values()}
-    return "; on ".join([found.scale.told, *filter(None, [", ".join(sorted(hardware))])])
+def told(found: Results, of: Iterable[Run]) -> str:
+    """Say in a line how reduced runs are, how many seeds they have, and what they ran on."""
+    stamps = [stamp for there in found.of(of) for stamp in (there, *there.get("measured", {}).values())]
+    machines = sorted({_machine(stamp["hardware"]) for stamp in stamps})
+    return "; on ".join([found.scale.told, *filter(None, [", ".join(machines)])])
 
 
 def outdated(found: Results) -> list[str]:
-    """Name the files of the code that trains which have changed since some of the runs were made."""
-    now = behind(TRAINED_BY)
-    return sorted({name for there in found.records.values() for name in changes(there["code"]["behind"], now)})
+    """Name the files of the code behind the numbers, trained or measured, that have changed since."""
+    changed: set[str] = set()
+    for there in found.records.values():
+        changed |= set(changes(there["code"]["behind"], behind(TRAINED_BY)))
+    for (run, measurement), _ in found.measured.items():
+        own = found.records[run].get("measured", {}).get(measurement.kind)
+        changed |= set(changes(own["code"]["behind"], behind(type(measurement).__module__))) if own else set()
+    return sorted(changed)
 
 
 def _machine(hardware: Mapping[str, Any]) -> str:
@@ -107,7 +144,7 @@ def _machine(hardware: Mapping[str, Any]) -> str:
 
 
 def _files(place: Path) -> dict[str, Path]:
-    return {path.name: path for path in place.iterdir() if path.name != SEALS}
+    return {path.name: path for path in place.glob("[!.]*") if path.name != SEALS}
 
 
 def _sealed(place: Path) -> dict[str, str]:

@@ -19,7 +19,7 @@ from sympy import Basic
 
 from paper_checks.backing import backing
 from paper_checks.bookkeeping import Book, Check
-from paper_checks.evidence import committed, outdated, told
+from paper_checks.evidence import committed, outdated, runs, told
 from paper_checks.figures import pictures
 from paper_checks.ledger import Claim, Evidence
 from paper_checks.summary import (
@@ -137,7 +137,7 @@ def _trained() -> dict[str, Any]:
     names = {each.name for each in trained}
     return {
         "trained": trained,
-        "told": told(committed()),
+        "told": told(committed(), runs()),
         "outdated": outdated(committed()),
         "seen_in": {claim: name for claim, name in SEEN_IN.items() if name in names},
     }

@@ -8,7 +8,12 @@ from pathlib import Path
 import pytest
 
 from fullscale.experiments.scale import REDUCED
-from paper_checks.evidence import PICTURE, PLACE, SEALS, broken, committed, results, runs, told
+from fullscale.files import folder
+from fullscale.record import Record
+from fullscale.sources import behind
+from fullscale.sweep.run import Run
+from fullscale.train import RECORD, TRAINED_BY
+from paper_checks.evidence import PICTURE, PLACE, SEALS, broken, committed, path_of, results, runs, seal, told
 from paper_checks.ledger import Evidence, check, control
 
 
@@ -30,9 +35,9 @@ def test_the_records_are_as_they_were_sealed_and_each_is_of_a_run_that_an_experi
 
 @check("RECORDS", Evidence.ENUMERATED)
 def test_they_name_their_scale_and_the_machines_that_made_them() -> None:
-    assert told(committed()).startswith(f"{REDUCED.told}; on ")
+    assert told(committed(), runs()).startswith(f"{REDUCED.told}; on ")
     machines = {there["hardware"]["gpu"] or there["hardware"]["processor"] for there in committed().records.values()}
-    assert all(machine in told(committed()) for machine in machines)
+    assert all(machine in told(committed(), runs()) for machine in machines)
 
 
 def changed(path: Path, change: Callable[[dict], object]) -> None:
@@ -95,3 +100,67 @@ def test_a_record_that_cannot_be_used_is_not_averaged_in(copy: Path, record: Pat
 @control("RECORDS")
 def test_every_run_of_every_experiment_has_a_place_of_its_own() -> None:
     assert len({run.stem for run in runs()}) == len(runs())
+
+
+def by_the_code_as_it_is(run: Run) -> Record:
+    there = json.loads(path_of(run).read_text())
+    there["code"]["behind"] = dict(behind(TRAINED_BY))
+    for measurement in run.measurements:
+        if own := there["measured"].get(measurement.kind):
+            own["code"]["behind"] = dict(behind(type(measurement).__module__))
+    return there
+
+
+@pytest.fixture
+def swept(tmp_path: Path) -> Path:
+    """The folder of a sweep, as it would be if the code had not changed since."""
+    for run in [run for run in runs() if path_of(run).exists()][:2]:
+        place = folder(tmp_path / "swept" / run.name)
+        (place / RECORD).write_text(json.dumps(by_the_code_as_it_is(run)))
+    return tmp_path / "swept"
+
+
+def refused(swept: Path, place: Path) -> str:
+    """What is said against sealing, which must change nothing."""
+    before = {path.name: path.read_bytes() for path in place.iterdir()}
+    with pytest.raises(ValueError, match=" = ") as caught:
+        seal(swept, place)
+    assert {path.name: path.read_bytes() for path in place.iterdir()} == before
+    return str(caught.value)
+
+
+@control("RECORDS")
+def test_what_was_swept_is_taken_and_sealed(swept: Path, tmp_path: Path) -> None:
+    taken = seal(swept, tmp_path / "new")
+    assert {run.name for run in taken} == {path.name for path in swept.iterdir()}
+    assert broken(tmp_path / "new") == []
+    for run in taken:
+        there, here = (json.loads(path_of(run, place).read_text()) for place in (tmp_path / "new", PLACE))
+        assert [there[name] for name in ("recipe", "final", "epochs")] == [
+            here[name] for name in ("recipe", "final", "epochs")
+        ]
+
+
+@control("RECORDS")
+def test_sealing_does_not_cover_up_a_changed_number(swept: Path, copy: Path, record: Path) -> None:
+    changed(record, lambda there: there.update(seconds=there["seconds"] - 1))
+    assert f"{record.name} has changed since it was sealed" in refused(swept, copy)
+
+
+@control("RECORDS")
+def test_sealing_does_not_give_up_what_was_measured(swept: Path, copy: Path) -> None:
+    record = min(swept.rglob(RECORD))
+    changed(record, lambda there: there["measured"].pop("shift"))
+    assert "lacks what its sealed record has: shift" in refused(swept, copy)
+
+
+@control("RECORDS")
+def test_sealing_takes_no_record_of_other_data(swept: Path, copy: Path) -> None:
+    record = min(swept.rglob(RECORD))
+    changed(record, lambda there: there["data"].update(checksum="0" * 64))
+    assert "is of other data" in refused(swept, copy)
+
+
+@control("RECORDS")
+def test_sealing_nothing_is_refused(copy: Path, tmp_path: Path) -> None:
+    assert "has no record of a reduced run" in refused(tmp_path, copy)

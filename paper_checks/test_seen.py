@@ -1,0 +1,90 @@
+"""What was seen in the records afterwards, without a criterion that stood before: the ledger's reasons rest on it."""
+
+import pytest
+
+from fullscale.experiments import figure5, table3
+from fullscale.experiments.law import local, of_shift, whole
+from fullscale.experiments.scale import CIFAR_NETS, NetName
+from fullscale.responses import TEST, TRAIN
+from paper_checks.deciding_records import PLACEMENTS, adjusted, compared, errors, numbers, shifts
+from paper_checks.evidence import committed
+from paper_checks.ledger import Evidence, Verdict, check, control
+from theory import EQUATIONS
+
+SIMPLEST: tuple[NetName, ...] = ("PreResNet", "ResNeXt", "WRN")
+"""whose Dropout stands in few places"""
+
+
+def healed(c: float, v: float, shift: float) -> float:
+    """Var_Test behind a layer in units of v sum w^2, at p = 0.5: Eq. 10 has 1 + rho (d cos^2 - 1) for it."""
+    return (c**2 + v) / v * shift / (1 - shift)
+
+
+@check("S3-MOMENTS", Evidence.TRAINED, Verdict.CONTRADICTED)
+@pytest.mark.parametrize("net", CIFAR_NETS)
+def test_eq_10_overstates_the_shift_at_every_convolution(net: NetName) -> None:
+    assert all(each.eq10 < each.law for found in compared(committed(), net, "b") for each in found.seen)
+
+
+@check("S3-MOMENTS", Evidence.TRAINED, Verdict.CONTRADICTED)
+@pytest.mark.parametrize("net", CIFAR_NETS)
+def test_what_unequal_moments_heal_is_more_than_what_the_width_does(net: NetName) -> None:
+    for each in (each for found in compared(committed(), net, "b") for each in found.seen):
+        by_width = each.rho * (each.d_cos2 - 1)
+        assert healed(each.c, each.v, each.eq10) == pytest.approx(1 + by_width, abs=0.1)
+        assert healed(each.c, each.v, each.law) - (1 + by_width) > abs(by_width)
+
+
+@control("S3-MOMENTS")
+def test_where_inputs_share_their_moments_nothing_else_heals() -> None:
+    eq10 = EQUATIONS["eq10"].evaluate(retain=0.5, c=0.3, v=0.4, rho=0.1, d=288, cos2=0.01)
+    assert healed(0.3, 0.4, eq10) == pytest.approx(1 + 0.1 * (288 * 0.01 - 1))
+
+
+@check("S3-CONST", Evidence.TRAINED, Verdict.OPEN)
+def test_no_moving_variance_has_drifted_by_three_hundredths() -> None:
+    rows = [row for net in CIFAR_NETS for found in shifts(committed(), net, "b", 0.5) for row in found.rows]
+    assert max(abs(row.moving_var / row.train_var - 1) for row in rows) < 0.03
+
+
+def right_behind_dropout(net: NetName) -> list[list[float]]:
+    """The shift ratios of the BNs that noise reaches past no other, (a) 0.5, in order of execution, seed by seed."""
+    reached = [{row.bn for row in found.rows} for found in compared(committed(), net, "a")]
+    found = shifts(committed(), net, "a", 0.5)
+    return [[row.shift_ratio for row in own.rows if row.name in bns] for own, bns in zip(found, reached, strict=True)]
+
+
+@check("S1-DEPTH-RUN", Evidence.TRAINED, Verdict.OPEN)
+def test_the_shift_right_behind_dropout_grows_from_first_to_last_but_in_wrn_falls() -> None:
+    grows = {net: {last > first for first, *_, last in right_behind_dropout(net)} for net in SIMPLEST}
+    assert grows == {"PreResNet": {True}, "ResNeXt": {True}, "WRN": {False}}
+
+
+@check("F5-RUN", Evidence.TRAINED, Verdict.OPEN)
+def test_in_each_seed_test_mode_errs_more_than_train_mode_on_training_images() -> None:
+    for found in numbers(committed(), figure5.runs(committed().scale), figure5.RESPONSES):
+        wrong = {(each.noise, each.by_batch): each.error for each in found.errors}
+        assert wrong[TEST] > wrong[TRAIN]
+
+
+@check("S4-CAUSE-RUN", Evidence.TRAINED, Verdict.OPEN)
+@pytest.mark.parametrize("net", CIFAR_NETS)
+def test_adjusted_nets_err_more_than_those_without_dropout(net: NetName) -> None:
+    without = errors(committed(), table3.cell(committed().scale, net, "C10", "none"))
+    for placement in PLACEMENTS:
+        still = [found.readings["layerwise"].error for found in adjusted(committed(), net, placement)]
+        assert min(still) > max(without)
+
+
+@check("X-TOTAL-RUN", Evidence.TRAINED)
+def test_the_whole_shift_is_local_times_inherited_to_four_in_a_hundred_at_each_bn() -> None:
+    cells = [compared(committed(), net, placement) for net in CIFAR_NETS for placement in PLACEMENTS]
+    off = [of_shift(*pair) for seeds in cells for found in seeds for pair in whole(found)]
+    assert max(off) < 4  # percent
+
+
+@check("X-LOCAL-RUN", Evidence.TRAINED)
+def test_the_law_is_right_to_five_parts_in_a_thousand_at_each_bn() -> None:
+    cells = [compared(committed(), net, placement) for net in CIFAR_NETS for placement in PLACEMENTS]
+    off = [of_shift(*pair) for seeds in cells for found in seeds for pair in local(found)]
+    assert max(off) < 0.5  # percent
