@@ -65,7 +65,7 @@ class Setting:
     def inputs(self) -> Equicorrelated:
         """Inputs of the setting."""
         freedom = FREEDOM if self.draw == "student-t" else None
-        return Equicorrelated(self.d, self.c, self.v, self.rho, self.draw, freedom)
+        return Equicorrelated(self.d, self.c, self.v, self.rho, self.draw, freedom, "float32")
 
     @property
     def weights(self) -> np.ndarray:

@@ -4,14 +4,14 @@ A run spends at most `FALSE_ALARMS` in all; each of its comparisons is granted a
 would not notice an error of the size it promises with probability `POWER` fails for weakness, whatever it measured.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from statistics import NormalDist
 
 from mpmath import betainc, findroot, log
 
-from simulator import Estimate
+from simulator import CaseResult, Estimate
 
 FALSE_ALARMS = 1e-6
 COMPARISONS = 1000
@@ -171,6 +171,30 @@ def powered(measure: Measure, exact: float, catches: float = 0.01, pilot: int = 
         catches: the promised relative error.
         pilot: how many samples the first run takes, and the second at least.
     """
+    return measure(_samples(measure(pilot), exact, catches))
+
+
+def all_agree(
+    measure: Callable[[int], CaseResult], exact: Mapping[str, float], catches: float = 0.01, pilot: int = 100_000
+) -> None:
+    """Assert that quantities of one run are compatible with their values; it takes the samples that all promises need.
+
+    Args:
+        measure: takes a number of samples to what they show; every call draws afresh.
+        exact: the expected value of each quantity, by its name in the result.
+        catches: the promised relative error, of each.
+        pilot: how many samples the first run takes, and the second at least.
+
+    Raises:
+        AssertionError: as `agree` does.
+    """
     first = measure(pilot)
+    result = measure(max(_samples(getattr(first, name), value, catches) for name, value in exact.items()))
+    for name, value in exact.items():
+        agree(getattr(result, name), value, catches)
+
+
+def _samples(pilot: Estimate, exact: float, catches: float) -> int:
+    """How many samples keep a promise, by the standard error of fewer; no fewer than those."""
     wanted = 0.8 * catches * abs(exact) / surely_seen_at()
-    return measure(int(first.n * max(1.0, (first.stderr / wanted) ** 2)))
+    return int(pilot.n * max(1.0, (pilot.stderr / wanted) ** 2))

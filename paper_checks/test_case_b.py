@@ -20,12 +20,11 @@ from paper_checks.comparing import (
 )
 from paper_checks.controls import Unscaled
 from paper_checks.ledger import Evidence, Verdict, check
-from paper_checks.statistics import agree, disagree, powered
+from paper_checks.statistics import agree, all_agree, disagree, powered
 from simulator import (
     BatchMeans,
     Dropout,
     Equicorrelated,
-    Estimate,
     FiniteInputs,
     enumerate_dropout,
     enumerate_masked_pair,
@@ -128,12 +127,7 @@ def test_simulated_sums_obey_eqs_7_8_10_and_12(seed: int, setting: Setting) -> N
         "shift": value("eq10", retain=setting.retain, **setting.moments),
     }
     assert value("eq12", retain=setting.retain, **setting.moments) == pytest.approx(expected["shift"], rel=1e-12)
-    for quantity, number in expected.items():
-        agree(_powered(setting, noise, quantity, number, rng), number, catches=0.02)
-
-
-def _powered(setting: Setting, noise: Dropout, quantity: str, number: float, rng: np.random.Generator) -> Estimate:
-    return powered(lambda n: getattr(setting.measure(noise, n, rng), quantity), number, catches=0.02)
+    all_agree(lambda n: setting.measure(noise, n, rng), expected, catches=0.02)
 
 
 @check("E7", Evidence.SIMULATED)
@@ -173,7 +167,7 @@ def test_the_simulated_correlation_behind_dropout_is_that_of_eq9(rng: np.random.
 @check("E11", Evidence.SIMULATED)
 @pytest.mark.parametrize("d", [3, 20])
 def test_the_gain_of_a_common_input_is_the_width_of_eq11(rng: np.random.Generator, d: int) -> None:
-    w, common = rng.standard_normal(d), Equicorrelated(d, 0.0, 1.0, 1.0)
+    w, common = rng.standard_normal(d), Equicorrelated(d, 0.0, 1.0, 1.0, dtype="float32")
     width = d * value("eq11", w=[float(x) for x in w])
     gain = powered(lambda n: measure_case("b", common, Dropout(1), w / np.linalg.norm(w), n, rng).var_test, width)
     agree(gain, width)

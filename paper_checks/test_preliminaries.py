@@ -237,7 +237,8 @@ def test_a_trained_bn_maps_a_test_value_exactly_by_its_moving_statistics() -> No
 @given(retain=RETAINS, v=VARIANCES)
 @settings(max_examples=5, deadline=None)
 def test_behind_a_frozen_bn_the_variance_is_the_shift(seed: int, retain: float, v: float) -> None:
-    inputs, rng = Equicorrelated(50, 0.0, v, 0.0), np.random.default_rng([seed, int(retain * 100), int(v * 100)])
+    inputs = Equicorrelated(50, 0.0, v, 0.0, dtype="float32")
+    rng = np.random.default_rng([seed, int(retain * 100), int(v * 100)])
     bn = BatchNorm(50, eps=0.0)
     Stack([Dropout(retain), bn]).train(inputs, rng, batches=100, batch=1000)
     variances = BatchMeans("variance", samples_per_batch=1000)

@@ -56,7 +56,7 @@ def test_over_ten_simulated_blocks_the_shifts_multiply(rng: np.random.Generator)
 def test_over_eight_simulated_relu_blocks_variances_fall_faster_than_p_to_the_depth_and_means_drift_ever_further(
     rng: np.random.Generator,
 ) -> None:
-    readings = deep([ReLU(), Dropout(RETAIN)], 8, 128, 4096, rng)
+    readings = deep([ReLU(), Dropout(RETAIN)], 8, 64, 4096, rng)
     # Only the first block's inputs are independent: deeper down, what the units share is amplified as well.
     noise_var = exact("noise-dropout", retain=str(RETAIN))
     agree(readings[0].shift, value("relu-variance", noise_var=noise_var, spread=1), replicas=REPLICAS)
@@ -72,7 +72,7 @@ def test_over_eight_simulated_relu_blocks_variances_fall_faster_than_p_to_the_de
     assert above(seventh, sixth)
     assert not above(eighth, seventh)
     # Without Dropout there is only what finite batches do: the unbiased variance behind a BN is m/(m-1), in training.
-    undisturbed = deep([ReLU()], 8, 128, 4096, rng)[-1]
+    undisturbed = deep([ReLU()], 8, 64, 4096, rng)[-1]
     assert above(undisturbed.shift, RETAIN)
     assert above(drift(readings[1]), drift(undisturbed))
 
@@ -82,7 +82,7 @@ def layer_of(d: int, rho: float, rng: np.random.Generator, filters: int = 32) ->
     weights = [weights_with_cos2(d, 0.1, np.random.default_rng(each)) for each in range(filters)]
     stack = Stack([Dropout(0.5), Linear(weights), BatchNorm(filters)])
     inputs = Equicorrelated(d, 0.0, 1.0, rho, dtype="float32")
-    return stack.measure(inputs, rng, replicas=REPLICAS, batches=max(2, 128 // d), batch=1024)[0].shift
+    return stack.measure(inputs, rng, replicas=REPLICAS, batches=max(1, 256 // d), batch=1024)[0].shift
 
 
 @check("E10-D", Evidence.SIMULATED, Verdict.HOLDS_IF)

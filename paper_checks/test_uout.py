@@ -138,7 +138,7 @@ def test_a_bn_that_no_noise_reaches_is_not_shifted() -> None:
 
 @check("S5-LAST", Evidence.SIMULATED)
 def test_dropout_behind_the_last_bn_leaves_it_alone_and_before_it_does_not(rng: np.random.Generator) -> None:
-    inputs = Equicorrelated(8, 0.0, 1.0, 0.0)
+    inputs = Equicorrelated(8, 0.0, 1.0, 0.0, dtype="float32")
     behind, before = (
         Stack(layers).measure(inputs, rng, replicas=160, batches=2, batch=1024)[0].shift
         for layers in ([BatchNorm(8), Dropout(0.5)], [Dropout(0.5), BatchNorm(8)])
@@ -149,8 +149,8 @@ def test_dropout_behind_the_last_bn_leaves_it_alone_and_before_it_does_not(rng: 
 
 @check("S3-BEFORE", Evidence.SIMULATED, Verdict.HOLDS_IF)
 def test_dropout_behind_a_bn_shifts_the_next_one(rng: np.random.Generator) -> None:
-    stack = Stack([BatchNorm(8), Dropout(0.5), BatchNorm(8)])
-    first, following = stack.measure(Equicorrelated(8, 0.0, 1.0, 0.0), rng, replicas=160, batches=2, batch=8192)
+    stack, inputs = Stack([BatchNorm(8), Dropout(0.5), BatchNorm(8)]), Equicorrelated(8, 0.0, 1.0, 0.0, dtype="float32")
+    first, following = stack.measure(inputs, rng, replicas=160, batches=1, batch=8192)
     agree(first.shift, 1.0, replicas=160)
     agree(following.shift, value("eq6", retain=0.5, c=0, v=1), replicas=160)
     disagree(following.shift, 1.0, replicas=160)

@@ -98,7 +98,8 @@ def mix(z: Array, mean: float, variance: float, correlation: float) -> Array:
     rest = math.sqrt(variance * (1 - correlation))
     # At rho = -1/(d-1), rounded to a double, the eigenvalue may come out at -1e-17 instead of 0.
     common = math.sqrt(variance * max(0.0, 1 + (z.shape[1] - 1) * correlation))
-    offset = (common - rest) * z.mean(axis=1, keepdims=True) + mean
+    zbar = np.einsum("nd...->n...", z)[:, None] * (1 / z.shape[1])  # of a few units in a third of the time of z.mean
+    offset = (common - rest) * zbar + mean
     z *= rest
     z += offset
     return z

@@ -119,8 +119,11 @@ class BatchNorm:
         m = x.size // self.units
         if m < 2:
             raise refusal("m", m, "a batch must have >= 2 values a unit, over batch and positions")
-        pooled = (0, *range(2, x.ndim))
-        return x.mean(axis=pooled, dtype=np.float64), x.var(axis=pooled, dtype=np.float64), m
+        # By numpy's mean and var, which add up rows of a few units one by one, it takes three times as long.
+        values = x.reshape(len(x), self.units, -1).astype(np.float64)
+        mean = np.einsum("nup->u", values) / m
+        values -= mean[:, None]
+        return mean, np.einsum("nup,nup->u", values, values) / m, m
 
     def require_units(self, x: Array) -> None:
         """Raise a ValueError unless x is (n, units) or (n, units, h, w)."""

@@ -117,7 +117,7 @@ class Derivation(Sequence[Step]):
 
     def residual(self, left: Expr, right: Expr, axioms: tuple[Axiom, ...]) -> Expr:
         """What is left of left - right when only these axioms are granted."""
-        return factor(self._reduced(left - right, axioms))
+        return factor(self._reduced(left, axioms) - self._reduced(right, axioms))
 
     def broken_by_dropping(self, axiom: Axiom) -> Expr | None:
         """What start - result becomes without one axiom, or None where the derivation stands without it."""

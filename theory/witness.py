@@ -6,6 +6,7 @@ them, and so shows which equations break without it: not merely that they can no
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from typing import Any
 
@@ -49,8 +50,14 @@ class FiniteSpace:
     values: Mapping[Expr, Expr]
 
     def mean(self, quantity: Expr) -> Expr:
-        """The exact expectation of a function of the random quantities."""
-        return Add(*(weight * quantity.xreplace(dict(point)) for weight, point in self.outcomes))
+        """The exact expectation of a function of the random quantities; axioms ask for the same ones again."""
+        if quantity not in self._means:
+            self._means[quantity] = Add(*(weight * quantity.xreplace(dict(point)) for weight, point in self.outcomes))
+        return self._means[quantity]
+
+    @cached_property
+    def _means(self) -> dict[Expr, Expr]:
+        return {}
 
     def value(self, expression: Expr) -> Expr:
         """The expression with every E, Var and Cov in it computed in this space."""
