@@ -54,10 +54,10 @@ class Live:
         self._training: subprocess.Popen[bytes] | None = None
 
     @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Put the checks of what is trained last, and begin to train if there are any."""
         items.sort(key=_needs_training)
-        if any(map(_needs_training, items)):
+        if any(map(_needs_training, items)) and not config.getoption("collectonly"):
             self._folder = tempfile.TemporaryDirectory()
             command = [sys.executable, "-m", "paper_checks.live", self._folder.name]
             environment = os.environ | {"OMP_NUM_THREADS": "1"}
