@@ -14,10 +14,9 @@ from torch import Tensor, nn
 
 from fullscale.adjust import Pass
 from fullscale.batchnorms import BatchNorm, batchnorms
+from fullscale.behind_noise import Behind, Layer, layers_behind
 from fullscale.doctor.examination import examine
-from fullscale.doctor.report import Linear, Report
 from fullscale.doctor.report import Row as Found
-from fullscale.doctor.shares import Convolution, unbiased
 from fullscale.specimen import Counted, Progress, faithful, specimen, switch, unheard
 from fullscale.statistics import Statistics
 from fullscale.taps import InputTap
@@ -117,14 +116,14 @@ def compare(net: nn.Module, batches: Pass, *, seed: int, progress: Progress = un
     counted = Counted(progress)
     report = examine(net, counted.over(batches()), seed=seed)
     reached = [row for row in report.rows if row.ways]
-    layers = {way.linear.name: way.linear for row in reached for way in row.ways if way.linear}
     subject = specimen(net)
-    behind = _Behind(subject, [name for name in layers if name is not None])
+    layers = layers_behind(report, subject)
+    behind = Behind(layers, {"own": lambda weights: weights})
     measured = _Measured(subject, {row.bn: row.sources for row in reached}, behind)
     with faithful(subject, seed):
         for images, _ in counted.over(batches()):
             measured.update(images)
-    seen = [_seen(name, layers[name], _s2(report, name), *behind.sums[name]) for name in behind.sums]
+    seen = [_seen(name, layer, behind.law(name, "own")) for name, layer in layers.items()]
     return Comparison(tuple(measured.row(row) for row in reached), tuple(seen), report.images)
 
 
@@ -137,7 +136,7 @@ class _Measured:
         behind: listens to layers in the law's regime.
     """
 
-    def __init__(self, subject: nn.Module, sources: Mapping[str, tuple[str, ...]], behind: "_Behind") -> None:
+    def __init__(self, subject: nn.Module, sources: Mapping[str, tuple[str, ...]], behind: Behind) -> None:
         self._subject, self._sources, self._behind = subject, sources, behind
         self._bns = batchnorms(subject)
         self._clean, self._own, self._test, self._train = (Statistics(self._bns.values()) for _ in range(4))
@@ -171,59 +170,9 @@ class _Measured:
         return Row(found.bn, found.sources, found.predicted, found.stderr, eq10, *variances)
 
 
-class _Behind:
-    """Layers right behind noise: the variance of what comes out without noise, and what the noise adds.
-
-    Attributes:
-        sums: over batches, of each convolution: of the variance without noise, and of what noise of variance 1 adds.
-    """
-
-    def __init__(self, subject: nn.Module, names: list[str]) -> None:
-        self._layers = {name: layer for name in names if isinstance(layer := subject.get_submodule(name), nn.Conv2d)}
-        self.sums = {name: [0.0, 0.0] for name in self._layers}
-        self._handles: list[Any] = []
-
-    def __enter__(self) -> None:
-        self._handles = [
-            layer.register_forward_hook(self._hearing(self.sums[name])) for name, layer in self._layers.items()
-        ]
-
-    def __exit__(self, *raised: Any) -> None:
-        for handle in self._handles:
-            handle.remove()
-
-    def _hearing(self, sums: list[float]) -> Any:
-        def hear(layer: nn.Conv2d, args: tuple[Tensor], out: Tensor) -> None:
-            share = _convolution(layer).share(args[0], "element")
-            sums[0] += unbiased(out).mean().item()
-            sums[1] += 0.0 if share is None else share.mean().item()
-
-        return hear
-
-
-def _convolution(layer: nn.Conv2d) -> Convolution:
-    padding = [int(side) for side in layer.padding]
-    return Convolution(
-        layer.weight,
-        [*layer.stride],
-        padding,
-        [*layer.dilation],
-        transposed=False,
-        output_padding=[0, 0],
-        groups=layer.groups,
-    )
-
-
-def _seen(name: str, layer: Linear, s2: float, without: float, added: float) -> Seen:
-    law = without / (without + s2 * added)
-    return Seen(name, layer.d, layer.d_cos2, layer.c, layer.v, layer.rho, layer.eq10(s2), law)
-
-
-def _s2(report: Report, name: str) -> float:
-    """Return the noise's variance over its mean squared, of the source before a layer."""
-    sources = (way.source for row in report.rows for way in row.ways if way.linear and way.linear.name == name)
-    s2 = report.source(next(sources)).s2
-    return 0.0 if s2 is None else s2
+def _seen(name: str, layer: Layer, law: float) -> Seen:
+    linear = layer.linear
+    return Seen(name, linear.d, linear.d_cos2, linear.c, linear.v, linear.rho, layer.eq10, law)
 
 
 @contextmanager

@@ -11,11 +11,24 @@ from statistics import fmean
 from typing import Any, TypeAlias
 
 from fullscale import against_law, measure
+from fullscale import reordered as orders
 from fullscale.adjust import Reading
 from fullscale.chain import Chain as Mended
 from fullscale.experiments.results import Results
 from fullscale.experiments.scale import REDUCED
-from fullscale.measurements import adjust, angles, chain, ensemble, errors, inference, law, responses, sampled, shift
+from fullscale.measurements import (
+    adjust,
+    angles,
+    chain,
+    ensemble,
+    errors,
+    inference,
+    law,
+    reordered,
+    responses,
+    sampled,
+    shift,
+)
 from fullscale.measurements.kinds import Measurement
 from fullscale.recipes import Recipe
 from fullscale.responses import MODES, TEST, TRAIN, Mode
@@ -295,6 +308,12 @@ def _seen(name: str, off: float) -> against_law.Seen:
     return against_law.Seen(name, d=144, d_cos2=1.0, c=0.5, v=0.5, rho=0.1, eq10=eq10, law=by_law)
 
 
+def _reordered(*_: object) -> orders.Reordered:
+    """Return what no criterion looks at."""
+    row = orders.Row("first", d=144, d_cos2=1.0, eq10=0.5, own=0.5, taps=0.5, channels=0.5, weights=0.5)
+    return orders.Reordered((row,), images=1024)
+
+
 MADE: Mapping[type, Callable[[World, Recipe, Any], Any]] = {
     shift.Shift: _shift,
     angles.Angles: _angles,
@@ -306,6 +325,7 @@ MADE: Mapping[type, Callable[[World, Recipe, Any], Any]] = {
     chain.Chain: _chain,
     inference.Inference: _inference,
     law.Law: _law,
+    reordered.Reordered: _reordered,
 }
 """by kind"""
 

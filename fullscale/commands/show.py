@@ -27,8 +27,8 @@ class Show:
     """
 
     name: Positional[str]
-    """fig1, table1 (Fig. 3, too), fig4, table2, fig5, table3, fig6, table4, table5; beyond the paper law, width,
-    chain, inference; or all"""
+    """fig1, table1 (Fig. 3, too), fig4, table2, fig5, table3, fig6, table4, table5; beyond the paper law,
+    reordered, width, chain, inference; or all"""
     scale: ScaleName = "smoke"
     """smoke, reduced or paper, as it was swept"""
     out: Path = Path("runs")

@@ -44,8 +44,8 @@ class Sweep:
     """
 
     name: Positional[str]
-    """fig1, table1 (Fig. 3, too), fig4, table2, fig5, table3, fig6, table4, table5; beyond the paper law, width,
-    chain, inference; or all"""
+    """fig1, table1 (Fig. 3, too), fig4, table2, fig5, table3, fig6, table4, table5; beyond the paper law,
+    reordered, width, chain, inference; or all"""
     scale: ScaleName = "smoke"
     """smoke: seconds, shows that the program works; reduced: CPU hours; paper: as printed"""
     plan: Flag = False

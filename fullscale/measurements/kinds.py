@@ -10,6 +10,7 @@ from fullscale.measurements.ensemble import Ensemble
 from fullscale.measurements.errors import Errors
 from fullscale.measurements.inference import Inference
 from fullscale.measurements.law import Law
+from fullscale.measurements.reordered import Reordered
 from fullscale.measurements.responses import Responses
 from fullscale.measurements.sampled import Sampled
 from fullscale.measurements.shift import Shift
@@ -26,6 +27,7 @@ __all__ = [
     "Inference",
     "Law",
     "Measurement",
+    "Reordered",
     "Responses",
     "Sampled",
     "Shift",
@@ -54,6 +56,7 @@ class Measurement(Protocol):
 
 
 KINDS: dict[str, type[Measurement]] = {
-    kind.kind: kind for kind in (Shift, Angles, Adjust, Ensemble, Responses, Errors, Sampled, Chain, Inference, Law)
+    kind.kind: kind
+    for kind in (Shift, Angles, Adjust, Ensemble, Responses, Errors, Sampled, Chain, Inference, Law, Reordered)
 }
 """by their names in a record"""

@@ -17,6 +17,7 @@ from fullscale.measurements.kinds import (
     Inference,
     Law,
     Measurement,
+    Reordered,
     Responses,
     Sampled,
     Shift,
@@ -89,6 +90,11 @@ def _law(_: Law, numbers: Any) -> bool:
     return variances and noisy and all(0 < shift < 1 for shift in (*said, *seen))
 
 
+def _reordered(_: Reordered, numbers: Any) -> bool:
+    shifts = [shift for row in numbers.rows for shift in (row.eq10, row.own, row.taps, row.channels, row.weights)]
+    return bool(shifts) and all(0 < shift < 1 for shift in shifts)
+
+
 def _sampled(_: Sampled, numbers: Any) -> bool:
     return _are_positive(numbers.rows, "moving_var", "sampled_var")
 
@@ -104,6 +110,7 @@ POSSIBLE: Mapping[type[Measurement], Callable[[Any, Any], bool]] = {
     Chain: _chain,
     Inference: _inference,
     Law: _law,
+    Reordered: _reordered,
 }
 """by kind"""
 

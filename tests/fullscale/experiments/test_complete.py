@@ -7,7 +7,20 @@ from typing import Any
 
 import pytest
 
-from fullscale.experiments import chain, figure5, figure6, inference, law, table1, table2, table3, table4, table5, text
+from fullscale.experiments import (
+    chain,
+    figure5,
+    figure6,
+    inference,
+    law,
+    reordered,
+    table1,
+    table2,
+    table3,
+    table4,
+    table5,
+    text,
+)
 from fullscale.experiments.catalogue import EXPERIMENTS
 from fullscale.experiments.results import gather
 from fullscale.experiments.scale import SMOKE
@@ -16,6 +29,7 @@ from fullscale.responses import MODES
 from fullscale.sweep.run import Run, merged
 
 VARIANCES = ("moving_var", "real_var", "shift", "real_var_pooled", "train_var", "train_var_pooled", "drift_free_shift")
+ORDERS = ("eq10", "own", "taps", "channels", "weights")
 REGIMES = ("clean_var", "own_var", "test_var", "train_var", "quiet_var")
 
 
@@ -69,6 +83,10 @@ COMPLETE: dict[str, tuple[Run, dict[str, Any]]] = {
             "images": 64,
         },
     ),
+    "reordered": (
+        reordered.cell(SMOKE, "WRN")[0],
+        {"rows": [{"name": "", "d": 27, "d_cos2": 1.0} | dict.fromkeys(ORDERS, 0.5)], "images": 64},
+    ),
     "chain": (
         chain.cell(SMOKE, "WRN")[0],
         {"names": ["one", "other"], "deviations": [0.0, 1.5], "errors": [100.0, 50.0, 0.0]},
@@ -109,6 +127,8 @@ FLAWS: list[tuple[str, Callable[[Any], Any]]] = [
     ("angles", lambda numbers: numbers["rows"][0].update(cos2=1.5)),
     ("errors", lambda numbers: numbers.update(top5=22.0)),
     *(("law", lambda numbers, name=name: numbers["rows"][1].update({name: 0.0})) for name in REGIMES),
+    ("reordered", lambda numbers: numbers["rows"].clear()),
+    *(("reordered", lambda numbers, name=name: numbers["rows"][0].update({name: 1.0})) for name in ORDERS),
     ("chain", lambda numbers: numbers["names"].pop()),
     ("chain", lambda numbers: numbers["deviations"].pop()),
     ("chain", lambda numbers: numbers["deviations"].__setitem__(0, -0.1)),
