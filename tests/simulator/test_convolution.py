@@ -101,6 +101,15 @@ def test_blocks_leave_no_seams(shape: tuple[int, ...], filters: tuple[int, ...],
     assert equal(convolution(x), by_torch(convolution, x), 1e-12)
 
 
+@few
+@given(convolutions())
+def test_a_map_becomes_the_same_among_many(drawn: tuple[Convolution, Array]):
+    convolution, x = drawn
+    alone, many = convolution(x[:1]), 4 * x[0].size  # as many as make the other way pay, where the map is small
+    among = convolution(np.concatenate([np.repeat(x[:1], many - 1, 0), 2 * x[:1]]))
+    assert equal(among, np.concatenate([np.repeat(alone, many - 1, 0), 2 * alone]), 1e-12)
+
+
 def test_a_worked_example():
     x = np.arange(9.0).reshape(1, 1, 3, 3)
     assert Convolution([[[[1, 0], [0, -1]]]])(x).tolist() == [[[[-4, -4], [-4, -4]]]]
