@@ -1,7 +1,10 @@
 """What was seen in the records afterwards, without a criterion that stood before: the ledger's reasons rest on it."""
 
+from collections.abc import Iterator
+
 import pytest
 
+from fullscale.against_law import Row
 from fullscale.experiments import figure5, table3
 from fullscale.experiments.law import local, of_shift, whole
 from fullscale.experiments.scale import CIFAR_NETS, NetName
@@ -81,6 +84,31 @@ def test_the_whole_shift_is_local_times_inherited_to_four_in_a_hundred_at_each_b
     cells = [compared(committed(), net, placement) for net in CIFAR_NETS for placement in PLACEMENTS]
     off = [of_shift(*pair) for seeds in cells for found in seeds for pair in whole(found)]
     assert max(off) < 4  # percent
+
+
+def all_reached() -> Iterator[Row]:
+    """The BNs of all nets that noise reaches directly."""
+    for net in CIFAR_NETS:
+        for placement in PLACEMENTS:
+            for found in compared(committed(), net, placement):
+                yield from found.rows
+
+
+@check("X-TOTAL-RUN", Evidence.TRAINED)
+def test_where_the_whole_is_below_other_noise_has_lowered_what_arrives_more_than_what_is_added() -> None:
+    below = [row for row in all_reached() if row.predicted and row.total < 0.99 * row.predicted * row.inherited]
+    assert len(below) > 10
+    for row in below:
+        arrives, added = row.quiet_var / row.clean_var, (row.train_var - row.quiet_var) / (row.own_var - row.clean_var)
+        assert 0.75 < arrives < 0.97
+        assert arrives < added
+
+
+@check("S3-MOMENTS", Evidence.TRAINED, Verdict.CONTRADICTED)
+@pytest.mark.parametrize("net", CIFAR_NETS)
+def test_eq_6_with_one_mean_for_all_channels_understates_the_shift(net: NetName) -> None:
+    rows = [row for found in compared(committed(), net, "a") for row in found.rows]
+    assert all(row.eq10 > row.local for row in rows)
 
 
 @check("X-LOCAL-RUN", Evidence.TRAINED)
