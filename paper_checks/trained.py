@@ -23,7 +23,7 @@ SHOWS: Mapping[str, str] = {
     "fig6": "Test error over the number of sampled networks, with two levels: weight scaling, and no Dropout.",
     "table4": "Test errors with Uout in place of Dropout, by beta, the paper's best to the right of ours.",
     "table5": "Test errors with one Dropout behind the last BN, and without, the paper's to the right of ours.",
-    "law": f"Predicted against measured shifts, of {LAW.batches} batches a run; where they agree, marks lie on the diagonal.",
+    "law": f"Predicted over measured shifts, {LAW.batches} batches a run; where they agree, marks lie on the diagonal.",
     "reordered": "The law's 1 - Δ over that of Eq. 10, the weights of each filter as trained and in random orders.",
     "width": "The shift over d cos² of three nets that differ by their width, with Dropout-(b) and without.",
     "chain": "How far the mean of each BN is off, and the test error as the first BNs are mended.",
