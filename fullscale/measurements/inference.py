@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 from typing import ClassVar
 
 import torch
@@ -51,7 +52,8 @@ class Inference:
             switch(net, noise=False, by_batch=False)
             moving = _error(net, counted.over(subject.test()))
             switch(net, noise=False, by_batch=True)
-            by_batch = [_error(net, counted.over(subject.source.test_batches(size))) for size in self.sizes]
+            passes = [islice(subject.source.test_batches(size), subject.batches) for size in self.sizes]
+            by_batch = [_error(net, counted.over(batches)) for batches in passes]
         return Numbers(moving, tuple(by_batch))
 
     def images(self, sizes: Sizes) -> int:

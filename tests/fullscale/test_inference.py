@@ -63,6 +63,12 @@ def test_a_size_larger_than_the_test_set_takes_all_of_it():
     assert Inference((1000,)).take(subject(net), unheard) == Inference((TEST,)).take(subject(net), unheard)
 
 
+def test_a_subject_of_few_batches_is_tested_on_as_many_of_each_size():
+    told: list[int] = []
+    Inference((4, 16)).take(replace(subject(made()), batches=2), told.append)
+    assert told == [16, 32, 36, 40, 56, 72]
+
+
 def test_noise_is_off_throughout():
     assert Inference((4,)).take(subject(made(0.5)), unheard) == Inference((4,)).take(subject(made(0.0)), unheard)
 
