@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from fullscale.adjust import Pass
 from fullscale.batchnorms import BatchNorm, batchnorms
 from fullscale.behind_noise import Behind, Layer, layers_behind
+from fullscale.contracts import refusal
 from fullscale.doctor.examination import examine
 from fullscale.doctor.report import Row as Found
 from fullscale.specimen import Counted, Progress, faithful, specimen, switch, unheard
@@ -111,12 +112,14 @@ def compare(net: nn.Module, batches: Pass, *, seed: int, progress: Progress = un
         progress: is told after each batch how many images are done, over all passes.
 
     Raises:
-        ValueError: if there are no batches, or a BN cannot be measured (see `fullscale.measure`).
+        ValueError: if there are no batches, a BN cannot be measured (see `fullscale.measure`), or a module draws noise
+            more than once in a pass.
     """
     counted = Counted(progress)
     report = examine(net, counted.over(batches()), seed=seed)
     reached = [row for row in report.rows if row.ways]
     subject = specimen(net)
+    _require_apart(row.sources for row in reached)
     layers = layers_behind(report, subject)
     behind = Behind(layers, {"own": lambda weights: weights})
     measured = _Measured(subject, {row.bn: row.sources for row in reached}, behind)
@@ -125,6 +128,13 @@ def compare(net: nn.Module, batches: Pass, *, seed: int, progress: Progress = un
             measured.update(images)
     seen = [_seen(name, layer, behind.law(name, "own")) for name, layer in layers.items()]
     return Comparison(tuple(measured.row(row) for row in reached), tuple(seen), report.images)
+
+
+def _require_apart(sources: Iterable[tuple[str, ...]]) -> None:
+    for name in (name for group in sources for name in group):
+        module, _, again = name.partition(":")
+        if again:
+            raise refusal("noise called twice", module, "its draws cannot be switched off apart")
 
 
 class _Measured:

@@ -334,6 +334,12 @@ def test_a_bn_that_is_called_twice_is_refused():
         compare(nn.Sequential(nn.Dropout(0.5), shared, nn.ReLU(), shared), drawn, seed=0)
 
 
+def test_a_noise_that_is_called_twice_is_refused():
+    noise = nn.Dropout(0.5)
+    with pytest.raises(ValueError, match=r"^noise called twice = 0: "):
+        compare(nn.Sequential(noise, bn(CHANNELS), noise, bn(CHANNELS)), drawn, seed=0)
+
+
 def test_a_run_is_held_against_the_law_on_some_of_its_training_batches():
     source = synthetic(torch.device("cpu"), classes=4, size=8, train=32, test=4)
     subject = Subject(deep(), recipe("wrn-10-1", "synthetic", "none", 0, epochs=2, batch=8), source, seed=3)
