@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from fullscale.batchnorms import BatchNorm, batchnorms
 from fullscale.contracts import refusal
 from fullscale.data.source import Batch
+from fullscale.one_pass import input_statistics
 from fullscale.specimen import Counted, Progress, faithful, specimen, switch, unheard
 from fullscale.statistics import ChannelStatistics, Statistics
 from fullscale.taps import InputTap
@@ -90,13 +91,8 @@ READINGS: dict[Reading, Callable[[nn.Module, Pass, Counted], None]] = {
 
 
 def _replace_together(subject: nn.Module, batches: Iterable[Batch]) -> None:
-    bns = batchnorms(subject)
-    statistics = Statistics(bns.values())
-    with InputTap(bns) as tap:
-        for images, _ in batches:
-            tap.run(subject, images, statistics)
-    for bn, own in zip(bns.values(), statistics.read(), strict=True):
-        _replace(bn, own.pooled_mean, own.pooled_var)
+    for name, own in input_statistics(subject, batches).items():
+        _replace(subject.get_submodule(name), own.pooled_mean, own.pooled_var)
 
 
 def _replace(bn: nn.Module, mean: Tensor, var: Tensor) -> None:

@@ -1,6 +1,6 @@
 """Convolutions right behind noise: what the law says of what comes out of them, with their own weights or with others.
 
-For noise that each element of the signal has a number of its own of.
+Right behind: at most a ReLU lies between, and no other signal is added or put beside it there.
 """
 
 from collections.abc import Callable, Mapping
@@ -31,12 +31,14 @@ class Layer(NamedTuple):
 
 
 def layers_behind(report: Report, net: nn.Module) -> dict[str, Layer]:
-    """Return the convolutions of a net that noise goes into and whose output reaches a BN, by name."""
+    """Return the convolutions of a net behind noise, a number for each element, and before a BN, by name."""
     found: dict[str, Layer] = {}
     for way in (way for row in report.rows for way in row.ways):
-        name = way.linear.name if way.linear else None
-        if way.linear and name and isinstance(module := net.get_submodule(name), nn.Conv2d):
-            found.setdefault(name, Layer(module, way.linear, report.source(way.source).s2 or 0.0))
+        linear, source = way.linear, report.source(way.source)
+        if linear and linear.name and source.sharing == "element":
+            module = net.get_submodule(linear.name)
+            if isinstance(module, nn.Conv2d):
+                found.setdefault(linear.name, Layer(module, linear, source.s2 or 0.0))
     return found
 
 

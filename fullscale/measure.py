@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from fullscale.batchnorms import BatchNorm, batchnorms
 from fullscale.contracts import refusal
 from fullscale.data.source import Batch
+from fullscale.shift_ratio import ratio
 from fullscale.specimen import Counted, Progress, faithful, specimen, switch, unheard
 from fullscale.statistics import ChannelStatistics, Halves, Statistics
 from fullscale.taps import InputTap
@@ -143,17 +144,13 @@ def _row(index: int, name: str, own: Channels, one: Tensor, other: Tensor) -> Ro
         moving_var=moving_var,
         real_var=real_var,
         shift=real_var / moving_var,
-        shift_ratio=_at_least_one(real_var / moving_var),
-        floor=_at_least_one(_mean(name, one) / _mean(name, other)),
+        shift_ratio=ratio(real_var / moving_var),
+        floor=ratio(_mean(name, one) / _mean(name, other)),
         real_var_pooled=_mean(name, own.test.pooled_var),
         train_var=train_var,
         train_var_pooled=_mean(name, own.train.pooled_var),
         drift_free_shift=real_var / train_var,
     )
-
-
-def _at_least_one(ratio: float) -> float:
-    return max(ratio, 1 / ratio)
 
 
 def _mean(name: str, variances: Tensor) -> float:

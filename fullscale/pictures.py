@@ -13,10 +13,11 @@ from matplotlib.ticker import MaxNLocator
 
 from fullscale import responses
 from fullscale.angles import Angles
-from fullscale.doctor.report import Report, ratio
+from fullscale.doctor.report import Report
 from fullscale.ensemble import Ensemble
 from fullscale.files import replace
 from fullscale.measure import Measurement
+from fullscale.shift_ratio import ratio
 
 BLUE, ORANGE, GREEN, GREY = "#0072B2", "#D55E00", "#009E73", "#777777"  # Okabe and Ito's
 STYLE: dict[Any, Any] = {

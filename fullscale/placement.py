@@ -1,6 +1,7 @@
 """Where the noise goes: Dropout-(a), Dropout-(b) (Section 4), or after the last BN (Section 5)."""
 
 import copy
+from collections.abc import Callable, Mapping
 from typing import Literal, TypeAlias, TypeVar, get_args
 
 from torch import nn
@@ -44,7 +45,7 @@ def place(
     holders = [module for module in net.modules() if isinstance(module, Block | Net)]
     if not holders:
         raise refusal("net", type(net).__name__, "has no slots for noise, build it by fullscale.nets.build")
-    noise = _noise(where, drop, uout, sigma)
+    noise = _noise(where, {"drop": drop, "uout": uout, "sigma": sigma})
     for holder in holders:
         slots = _IN_NETS if isinstance(holder, Net) else _IN_BLOCKS
         for kind, slot in slots.items():
@@ -53,16 +54,12 @@ def place(
     return net
 
 
-def _noise(where: Where, drop: float | None, uout: float | None, sigma: float | None) -> nn.Module:
-    given = [noise for noise in (drop, uout, sigma) if noise is not None]
+def _noise(where: Where, strengths: Mapping[str, float | None]) -> nn.Module:
+    given = [(NOISES[name], strength) for name, strength in strengths.items() if strength is not None]
     if len(given) != (where != "none"):
         rule = f"{'none' if where == 'none' else 'exactly one'} must be given for where = {where}"
-        raise refusal("drop, uout, sigma", (drop, uout, sigma), rule)
-    if drop is not None:
-        return _dropout(drop)
-    if uout is not None:
-        return _uout(uout)
-    return nn.Identity() if sigma is None else GaussianDropout(sigma)
+        raise refusal(", ".join(strengths), tuple(strengths.values()), rule)
+    return next((noise(strength) for noise, strength in given), nn.Identity())
 
 
 def _dropout(drop: float) -> nn.Dropout:
@@ -76,3 +73,7 @@ def _uout(beta: float) -> Uout:
         return Uout(beta)
     except Refusal as refused:
         raise refusal("uout", refused.value, refused.rule.replace("beta", "uout")) from None
+
+
+NOISES: Mapping[str, Callable[[float], nn.Module]] = {"drop": _dropout, "uout": _uout, "sigma": GaussianDropout}
+"""by the argument of `place`, and the field of a recipe, that says how strong"""

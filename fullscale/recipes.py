@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 from fullscale import nets
 from fullscale.contracts import Refusal, finite, refusal, seeding, whole
 from fullscale.data import Crop, DataName
-from fullscale.placement import Where
+from fullscale.placement import NOISES, Where
 
 Precision: TypeAlias = Literal["float32", "bf16"]
 Compile: TypeAlias = Literal["off", "default", "reduce-overhead", "max-autotune"]
@@ -38,6 +38,8 @@ SCHEDULES: dict[nets.Family, Schedule] = {
 """By family. Those of CIFAR are the authors'; the paper cites trained ImageNet models, and names no schedule."""
 
 MOMENTUM = 0.9
+FROM_THE_FIRST = {"drop", "uout", "sigma", "images"}
+"""Fields that may be None. One that comes later is None in every older recipe, whose hash must stay what it was."""
 
 
 @dataclass(frozen=True)
@@ -85,14 +87,16 @@ class Recipe:
 
     @property
     def hash(self) -> str:
-        """The first 16 hex digits of the SHA-256 of all fields."""
-        return sha256(json.dumps(dataclasses.asdict(self), sort_keys=True).encode()).hexdigest()[:16]
+        """The first 16 hex digits of the SHA-256 of all fields; of those that came later, where they are set."""
+        fields = dataclasses.asdict(self).items()
+        hashed = {name: value for name, value in fields if value is not None or name in FROM_THE_FIRST}
+        return sha256(json.dumps(hashed, sort_keys=True).encode()).hexdigest()[:16]
 
     @property
     def noise(self) -> tuple[str, float] | None:
         """The name and the strength of its noise, if it has one."""
-        strengths = {"drop": self.drop, "uout": self.uout, "sigma": self.sigma}
-        return next(((name, value) for name, value in strengths.items() if value is not None), None)
+        strengths = ((name, getattr(self, name)) for name in NOISES)
+        return next(((name, value) for name, value in strengths if value is not None), None)
 
     def __str__(self) -> str:
         """Say in a line what is trained; a reduced run says so."""
@@ -132,8 +136,9 @@ def read(fields: dict[str, Any]) -> Recipe:
     Raises:
         ValueError: if a field is missing or unknown, or a value outside of its domain.
     """
-    names = {field.name for field in dataclasses.fields(Recipe)}
-    if set(fields) != names:
-        raise refusal("recipe", ", ".join(sorted(set(fields) ^ names)), "missing, or not a field of a recipe")
+    known = dataclasses.fields(Recipe)
+    needed = {field.name for field in known if field.default is not None or field.name in FROM_THE_FIRST}
+    if wrong := (fields.keys() - {field.name for field in known}) | (needed - fields.keys()):
+        raise refusal("recipe", ", ".join(sorted(wrong)), "missing, or not a field of a recipe")
     typed: dict[str, Any] = fields | {"milestones": tuple(fields["milestones"])}
     return Recipe(**typed)

@@ -15,7 +15,7 @@ from fullscale.contracts import refusal
 from fullscale.data import Source
 from fullscale.evaluate import Score, evaluate
 from fullscale.launch import Team
-from fullscale.placement import place
+from fullscale.placement import NOISES, place
 from fullscale.recipes import MOMENTUM, Recipe
 
 
@@ -43,7 +43,7 @@ class Epoch:
 
 def built(recipe: Recipe, classes: int) -> nets.Net:
     """Build a recipe's net with its noise, in the weights that torch's default generator draws."""
-    noise = {name: getattr(recipe, name) for name in ("drop", "uout", "sigma")}
+    noise = {name: getattr(recipe, name) for name in NOISES}
     net = place(nets.build(recipe.net, classes), recipe.placement, **noise)
     return net.to(memory_format=torch.channels_last) if recipe.channels_last else net
 

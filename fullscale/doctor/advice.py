@@ -8,7 +8,8 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from fullscale.doctor.report import Linear, Report, Row, Source, Way, ratio
+from fullscale.doctor.report import Linear, Report, Row, Source, Way
+from fullscale.shift_ratio import ratio
 
 THRESHOLD = 1.05
 """the ratio that is still taken to be harmless"""

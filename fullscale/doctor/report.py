@@ -1,8 +1,9 @@
 """What the doctor found."""
 
-import math
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from fullscale.shift_ratio import ratio
 
 Sharing: TypeAlias = Literal["element", "channel", "sample", "batch", "other"]
 """Who draws a number of their own: every element; every channel (Dropout2d); every sample's whole branch (stochastic
@@ -171,11 +172,6 @@ class Row:
         if self.moving_var is None:
             return 1.0
         return max([1.0, *(ratio(shift) for shift in (self.predicted, self.measured) if shift is not None)])
-
-
-def ratio(shift: float) -> float:
-    """Return max(r, 1/r) of a shift r (Section 4), infinite where nothing varies in test."""
-    return max(shift, 1 / shift) if shift else math.inf
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,9 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from fullscale.against_law import Comparison, compare
-from fullscale.measurements.cost import Sizes
+from fullscale.measurements.cost import AT_MOST, Sizes
 from fullscale.specimen import Progress
 from fullscale.subject import Subject
-
-AT_MOST = 128
-"""images of a batch, for an estimate of the cost"""
 
 
 @dataclass(frozen=True)

@@ -3,8 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from fullscale.measurements.cost import Sizes
-from fullscale.measurements.law import AT_MOST
+from fullscale.measurements.cost import AT_MOST, Sizes
 from fullscale.reordered import Reordered as Found
 from fullscale.reordered import reorder
 from fullscale.specimen import Progress

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from statistics import fmean
 from typing import ClassVar
 
-from fullscale.doctor.report import ratio
 from fullscale.measurements.cost import Sizes
 from fullscale.one_pass import input_statistics
+from fullscale.shift_ratio import ratio
 from fullscale.specimen import Counted, Progress, faithful, specimen, switch
 from fullscale.subject import Subject
 

@@ -73,6 +73,13 @@ def test_every_field_changes_the_hash() -> None:
     assert len(changed | {run.hash}) == len(others) + 1
 
 
+def test_a_field_that_comes_later_leaves_older_recipes_their_hash() -> None:
+    later = dataclasses.make_dataclass("Later", [("tau", float | None, None)], bases=(Recipe,), frozen=True)
+    older = dataclasses.asdict(made())
+    assert later(**older).hash == made().hash
+    assert later(**older, tau=0.5).hash != made().hash
+
+
 def test_a_recipe_survives_json() -> None:
     run = made()
     assert recipes.read(json.loads(json.dumps(dataclasses.asdict(run)))) == run

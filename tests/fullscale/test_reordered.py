@@ -150,6 +150,11 @@ def test_without_convolutions_behind_noise_there_are_no_rows():
         assert reorder(model, drawn, seed=0).rows == ()
 
 
+def test_noise_that_a_channel_shares_is_not_what_eq10_speaks_of():
+    model = nn.Sequential(nn.Dropout2d(DROP), *net()[1:])
+    assert reorder(model, drawn, seed=0).rows == ()
+
+
 def test_no_images_are_refused():
     with pytest.raises(ValueError, match=r"^batches = 0: there must be at least one$"):
         reorder(net(), list, seed=0)
