@@ -75,5 +75,9 @@ def _uout(beta: float) -> Uout:
         raise refusal("uout", refused.value, refused.rule.replace("beta", "uout")) from None
 
 
-NOISES: Mapping[str, Callable[[float], nn.Module]] = {"drop": _dropout, "uout": _uout, "sigma": GaussianDropout}
+NOISES: Mapping[str, Callable[[float], nn.Module]] = {
+    "drop": _dropout,
+    "uout": _uout,
+    "sigma": GaussianDropout,
+}
 """by the argument of `place`, and the field of a recipe, that says how strong"""
