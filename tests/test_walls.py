@@ -47,7 +47,7 @@ ALLOWED = {
     "tests": {"numpy", "sympy", "torch", "torchvision", "safetensors", "pytest", "hypothesis"}
     | {"theory", "simulator", "fullscale"},
 }
-TOP_LEVEL = {*ROOMS, "CHANGELOG.md", "CITATION.cff", "LICENSE", "README.md", "pyproject.toml"}
+TOP_LEVEL = {*ROOMS, "CHANGELOG.md", "CITATION.cff", "CONTRIBUTING.md", "LICENSE", "README.md", "pyproject.toml"}
 
 
 def imported(source: str) -> Iterator[str]:
