@@ -30,6 +30,10 @@ EXAMINED: Mapping[str, tuple[Verdict, str]] = {
         "No moving variance has drifted by 3%, but the shift of a few of DenseNet's BNs is so small that even less is "
         "more than a tenth of it.",
     ),
+    "T1-RUN": (
+        OPEN,
+        "By the means d cos^2 does grow from WRN-10-1 to -2 and -4, but that of ResNeXt is larger than WRN-10-2's.",
+    ),
     "F5-RUN": (
         OPEN,
         "The flip is there: in each seed test mode errs more. But not each seed errs less still once Dropout is off "
@@ -41,6 +45,13 @@ EXAMINED: Mapping[str, tuple[Verdict, str]] = {
         "is left is not of the statistics, and 4 epochs with noise may just have taught less.",
     ),
     "T3-RUN": (HOLDS_IF, SIBLINGS),
+    "F6-SHIFT-RUN": (HOLDS_IF, SIBLINGS),
+    "F6-RUN": (
+        OPEN,
+        "More samples do err less, but the first alone already errs less than weight scaling, whose variances do not "
+        "fit the statistics that BN keeps.",
+    ),
+    "F6-BASE-RUN": (HOLDS_IF, SIBLINGS),
     "X-LOCAL-RUN": (HOLDS, ""),
     "X-TOTAL-RUN": (
         HOLDS,

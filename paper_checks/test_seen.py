@@ -1,11 +1,12 @@
 """What was seen in the records afterwards, without a criterion that stood before: the ledger's reasons rest on it."""
 
 from collections.abc import Iterator
+from statistics import fmean
 
 import pytest
 
 from fullscale.against_law import Row
-from fullscale.experiments import figure5, table3
+from fullscale.experiments import figure5, figure6, table3, width
 from fullscale.experiments.law import local, of_shift, whole
 from fullscale.experiments.scale import CIFAR_NETS, NetName
 from fullscale.responses import TEST, TRAIN
@@ -68,6 +69,26 @@ def test_in_each_seed_test_mode_errs_more_than_train_mode_on_training_images() -
     for found in numbers(committed(), figure5.runs(committed().scale), figure5.RESPONSES):
         wrong = {(each.noise, each.by_batch): each.error for each in found.errors}
         assert wrong[TEST] > wrong[TRAIN]
+
+
+@check("T1-RUN", Evidence.TRAINED, Verdict.OPEN)
+def test_the_width_grows_from_wrn_to_wider_wrn_by_the_means_and_is_largest_in_resnext() -> None:
+    scale = committed().scale
+    d_cos2 = {
+        net: fmean(found.d_cos2 for found in numbers(committed(), width.cell(scale, net, 0.0), width.ANGLES))
+        for net in (*scale.widths, scale.nets["ResNeXt"])
+    }
+    one, two, four, resnext = d_cos2.values()
+    assert one < two < four
+    assert two < resnext
+
+
+@check("F6-RUN", Evidence.TRAINED, Verdict.OPEN)
+def test_one_sample_errs_less_than_weight_scaling_and_thirty_less_still() -> None:
+    scale = committed().scale
+    for found in numbers(committed(), figure6.sampled(scale), scale.ensemble):
+        first, last = (fmean(group[at] for group in found.errors) for at in (0, -1))
+        assert last < first < found.weight_scaling
 
 
 @check("S4-CAUSE-RUN", Evidence.TRAINED, Verdict.OPEN)
