@@ -16,8 +16,10 @@ EXAMINED: Mapping[str, tuple[Verdict, str]] = {
         CONTRADICTED,
         "Put into Eq. 10, their averages overstate 1 - Delta at every convolution. The law, which lets each input have "
         "moments and each pair a correlation of its own, is right; and what it adds heals more than the width does, "
-        "the only thing that Eq. 10 has for healing. In case (a) Eq. 6, with one mean for all channels, understates "
-        "it.",
+        "the only thing that Eq. 10 has for healing. It is how filters combine channels: with the "
+        "weights of each filter in random order, which keep all that Eq. 10 asks of it, the law comes to Eq. 10 "
+        "(PreResNet and WRN, where that was tried). In case (a) Eq. 6, with one mean for all channels, understates "
+        "1 - Delta.",
     ),
     "F1b-RUN": (HOLDS_IF, SIBLINGS),
     "S1-DEPTH-RUN": (
@@ -52,6 +54,12 @@ EXAMINED: Mapping[str, tuple[Verdict, str]] = {
         "fit the statistics that BN keeps.",
     ),
     "F6-BASE-RUN": (HOLDS_IF, SIBLINGS),
+    "X-WIDTH-RUN": (
+        OPEN,
+        "By the means it is the other way: at (b) 0.5 the excess grows from each WRN to the wider one, and the widest "
+        "has a smaller d cos^2 than the narrowest. No single step is beyond chance; from the narrowest to the widest "
+        "the excess is.",
+    ),
     "X-LOCAL-RUN": (HOLDS, ""),
     "X-TOTAL-RUN": (
         HOLDS,

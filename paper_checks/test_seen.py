@@ -1,15 +1,17 @@
 """What was seen in the records afterwards, without a criterion that stood before: the ledger's reasons rest on it."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 from statistics import fmean
 
 import pytest
 
 from fullscale.against_law import Row
-from fullscale.experiments import figure5, figure6, table3, width
+from fullscale.experiments import figure5, figure6, reordered, table3, width
 from fullscale.experiments.law import local, of_shift, whole
 from fullscale.experiments.scale import CIFAR_NETS, NetName
 from fullscale.responses import TEST, TRAIN
+from paper_checks.chance import above
 from paper_checks.deciding_records import PLACEMENTS, adjusted, compared, errors, numbers, shifts
 from paper_checks.evidence import committed
 from paper_checks.ledger import Evidence, Verdict, check, control
@@ -17,6 +19,10 @@ from theory import EQUATIONS
 
 SIMPLEST: tuple[NetName, ...] = ("PreResNet", "ResNeXt", "WRN")
 """whose Dropout stands in few places"""
+
+
+REORDERED: tuple[NetName, ...] = ("PreResNet", "WRN")
+"""that were reordered so far"""
 
 
 def healed(c: float, v: float, shift: float) -> float:
@@ -43,6 +49,29 @@ def test_what_unequal_moments_heal_is_more_than_what_the_width_does(net: NetName
 def test_where_inputs_share_their_moments_nothing_else_heals() -> None:
     eq10 = EQUATIONS["eq10"].evaluate(retain=0.5, c=0.3, v=0.4, rho=0.1, d=288, cos2=0.01)
     assert healed(0.3, 0.4, eq10) == pytest.approx(1 + 0.1 * (288 * 0.01 - 1))
+
+
+@check("S3-MOMENTS", Evidence.TRAINED, Verdict.CONTRADICTED)
+@pytest.mark.parametrize("net", REORDERED)
+def test_with_its_weights_in_random_order_a_filter_heals_what_eq_10_says(net: NetName) -> None:
+    runs = reordered.cell(committed().scale, net)
+    for row in (row for found in numbers(committed(), runs, reordered.REORDERED) for row in found.rows):
+        law = {name: reordered.of_eq10(row, order) for name, order in reordered.ORDERS.items()}
+        assert law["all mixed"] == pytest.approx(100, abs=5)
+        assert law["as trained"] <= law["taps mixed"] < law["channels mixed"]  # of 1 x 1 there is one tap
+        assert 100 - law["channels mixed"] < (100 - law["as trained"]) / 2
+
+
+@check("X-WIDTH-RUN", Evidence.TRAINED, Verdict.OPEN)
+def test_wider_nets_shift_more_beyond_chance_from_the_narrowest_to_the_widest_alone() -> None:
+    scale = committed().scale
+    runs = [width.cell(scale, net, width.DROP) for net in scale.widths]
+    excess = [[found.shift_ratio - 1 for found in numbers(committed(), own, width.SHIFT)] for own in runs]
+    assert fmean(excess[0]) < fmean(excess[1]) < fmean(excess[2])
+    assert not any(above(wider, narrower, 2) for narrower, wider in pairwise(excess))
+    assert above(excess[2], excess[0], 1)
+    d_cos2 = [fmean(found.d_cos2 for found in numbers(committed(), own, width.ANGLES)) for own in runs]
+    assert d_cos2[2] < d_cos2[0]
 
 
 @check("S3-CONST", Evidence.TRAINED, Verdict.OPEN)
