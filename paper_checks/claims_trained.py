@@ -12,6 +12,11 @@ SIBLINGS = (
 )
 
 EXAMINED: Mapping[str, tuple[Verdict, str]] = {
+    "S2-INFERENCE": (
+        OPEN,
+        "They cost errors in three nets at each size of batch, and in all four at 4 and 16; in PreResNet, at 64 and 256, "
+        "they err less by the means.",
+    ),
     "S3-MOMENTS": (
         CONTRADICTED,
         "Put into Eq. 10, their averages overstate 1 - Delta at every convolution. The law, which lets each input have "
@@ -34,7 +39,7 @@ EXAMINED: Mapping[str, tuple[Verdict, str]] = {
     ),
     "T1-RUN": (
         OPEN,
-        "By the means d cos^2 does grow from WRN-10-1 to -2 and -4, but that of ResNeXt is larger than WRN-10-2's.",
+        "d cos^2 is larger in WRN-10-4 than in -2 and -1, but -2 has no more than -1, and ResNeXt more than WRN-10-2.",
     ),
     "F5-RUN": (
         OPEN,
