@@ -14,8 +14,8 @@ SIBLINGS = (
 EXAMINED: Mapping[str, tuple[Verdict, str]] = {
     "S2-INFERENCE": (
         OPEN,
-        "They cost errors in three nets at each size of batch, and in all four at 4 and 16; in PreResNet, at 64 and 256, "
-        "they err less by the means.",
+        "They cost errors in three nets at each size of batch, and in all four at 4 and 16; in PreResNet, at 64 and "
+        "256, they err less by the means.",
     ),
     "S3-MOMENTS": (
         CONTRADICTED,
