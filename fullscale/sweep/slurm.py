@@ -78,7 +78,9 @@ class Slurm:
     _submitted: Counter[str] = field(default_factory=Counter)
 
     def __post_init__(self) -> None:
-        if missing := [command for command in ("sbatch", "squeue", "scontrol") if shutil.which(command) is None]:
+        if missing := [
+            command for command in ("sbatch", "squeue", "scontrol", "srun") if shutil.which(command) is None
+        ]:
             raise refusal("engine", "slurm", f"needs Slurm's commands, and {', '.join(missing)} cannot be found")
         if in_queue() is None:
             raise refusal("engine", "slurm", "squeue gets no answer from Slurm; is its controller running?")

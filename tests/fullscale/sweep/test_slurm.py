@@ -51,7 +51,12 @@ class Cluster:
 def cluster(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Cluster:
     place = tmp_path / "bin"
     place.mkdir()
-    for name, script in {"sbatch": SBATCH, "squeue": 'cat "$(dirname "$0")/queue"', "scontrol": "exit 0"}.items():
+    for name, script in {
+        "sbatch": SBATCH,
+        "squeue": 'cat "$(dirname "$0")/queue"',
+        "scontrol": "exit 0",
+        "srun": "exit 0",
+    }.items():
         (place / name).write_text(script if script.startswith("#!") else f"#!/bin/sh\n{script}\n")
         (place / name).chmod(0o755)
     monkeypatch.setenv("PATH", str(place), prepend=":")
@@ -173,7 +178,7 @@ def test_commands_that_are_not_there_are_named(
     slurm: Callable[..., Slurm], three: tuple[Run, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", "/nowhere")
-    with pytest.raises(ValueError, match="sbatch, squeue, scontrol cannot be found"):
+    with pytest.raises(ValueError, match="sbatch, squeue, scontrol, srun cannot be found"):
         slurm(*three)
 
 

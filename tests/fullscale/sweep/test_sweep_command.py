@@ -106,7 +106,7 @@ def test_why_says_so_for_every_run_that_is_meant(tmp_path: Path, capsys: pytest.
         (["table3", "--scale", "reduced"], "has no cifar-10-batches-bin and no cifar-10-batches-py in it"),
         (
             ["table5", "--engine", "slurm"],
-            "engine = slurm: needs Slurm's commands, and sbatch, squeue, scontrol cannot",
+            "engine = slurm: needs Slurm's commands, and sbatch, squeue, scontrol, srun cannot",
         ),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
@@ -159,7 +159,7 @@ def test_a_record_that_cannot_be_used_is_told_once_and_is_no_failure(
 def test_a_slurm_that_does_not_answer_is_told_before_anything_is_done(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for command in ("sbatch", "squeue", "scontrol"):
+    for command in ("sbatch", "squeue", "scontrol", "srun"):
         (tmp_path / command).write_text("#!/bin/sh\nexit 1\n")
         (tmp_path / command).chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
