@@ -22,6 +22,8 @@ from fullscale.train import Stopped
 from fullscale.training import Diverged
 
 FAILED, BAD_INPUT, BY_SIGNAL = 1, 2, 128
+BEYOND_MEMORY = ("can't allocate memory", "Storage size calculation overflowed", "Overflow when unpacking")
+"""what torch says of tensors that no machine could hold"""
 
 COMMANDS = {
     "train": Train,
@@ -61,7 +63,7 @@ def in_a_line(error: Exception) -> str | None:
         if error.filename is None:  # else it is not about stdout
             silence_stdout()
         return f"{error.filename or 'stdout'}: {error.strerror}"
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error):
+    if isinstance(error, MemoryError | torch.OutOfMemoryError) or any(told in str(error) for told in BEYOND_MEMORY):
         return "too large for the memory of this machine"
     return str(error) if isinstance(error, ValueError) else None
 
@@ -86,6 +88,8 @@ def parse(arguments: list[str] | None) -> Any:
         if not stop.code:  # --help
             raise
         raise ValueError(one_line(captured.getvalue())) from None
+    except (AssertionError, ImportError) as error:  # a shell that tyro has no completions for
+        raise ValueError(str(error)) from None
 
 
 if __name__ == "__main__":

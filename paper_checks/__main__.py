@@ -16,7 +16,7 @@ from paper_checks import evidence
 from paper_checks.claims import CLAIMS
 from paper_checks.report import write_whole
 from paper_checks.summary import readme_block
-from simulator.__main__ import one_line
+from simulator.terminal import one_line, silence_stdout
 
 README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- claims:begin -->", "<!-- claims:end -->"
@@ -92,12 +92,28 @@ def with_claims(readme: str, file: Path) -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line, and return its exit code."""
+    if sys.stdout is None:
+        return complain("stdout is closed: there is nowhere to print to", BAD_INPUT)
     try:
-        return parse(arguments)()
+        return flushed(arguments)
+    except BrokenPipeError:  # the reader, say `head`, has seen enough
+        silence_stdout()
+        return 0
     except OSError as error:
+        if error.filename is None:  # else it is not about stdout
+            silence_stdout()
+            return complain(f"stdout: {error.strerror}", BAD_INPUT)
         return complain(f"file = {error.filename}: {error.strerror}", BAD_INPUT)
     except ValueError as error:
         return complain(str(error), BAD_INPUT)
+
+
+def flushed(arguments: list[str] | None) -> int:
+    """Run a command, and make sure that what it printed has arrived."""
+    try:
+        return parse(arguments)()
+    finally:
+        sys.stdout.flush()
 
 
 def parse(arguments: list[str] | None) -> Readme | Seal:
@@ -115,11 +131,14 @@ def parse(arguments: list[str] | None) -> Readme | Seal:
         if not stop.code:  # --help
             raise
         raise ValueError(one_line(captured.getvalue())) from None
+    except (AssertionError, ImportError) as error:  # a shell that tyro has no completions for
+        raise ValueError(str(error)) from None
 
 
 def complain(message: str, code: int) -> int:
     """Print one line on stderr."""
-    print("paper_checks:", " ".join(message.split()), file=sys.stderr)
+    if sys.stderr is not None:  # where it is closed, print would take stdout
+        print("paper_checks:", " ".join(message.split()), file=sys.stderr)
     return code
 
 

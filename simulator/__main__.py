@@ -192,6 +192,8 @@ def parse(arguments: list[str] | None) -> Any:
         if not stop.code:  # --help
             raise
         raise ValueError(one_line(captured.getvalue())) from None
+    except (AssertionError, ImportError) as error:  # a shell that tyro has no completions for
+        raise ValueError(str(error)) from None
 
 
 if __name__ == "__main__":

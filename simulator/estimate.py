@@ -68,6 +68,7 @@ class BatchMeans:
 
         Raises:
             ValueError: if `rows` has another shape, or holds an infinity or NaN.
+            FloatingPointError: if squares of deviations underflow, which would make standard errors too small, or 0.
         """
         new = np.asarray(rows, dtype=np.float64)
         if new.ndim != 2 or new.shape[1] != len(self.names):
@@ -79,7 +80,8 @@ class BatchMeans:
         total = self.batches + len(new)
         new_mean = new.mean(axis=0)
         deviations, step = new - new_mean, new_mean - self._mean
-        self._scatter += deviations.T @ deviations + np.outer(step, step) * (self.batches * len(new) / total)
+        with np.errstate(under="raise"):
+            self._scatter += deviations.T @ deviations + np.outer(step, step) * (self.batches * len(new) / total)
         self._mean += step * (len(new) / total)
         self.batches = total
 

@@ -107,9 +107,10 @@ def replace(path: Path, content: bytes) -> None:
         unfinished.write_bytes(content)
         unfinished.replace(path)
     except OSError as error:
+        raise _unwritable(path, error) from error
+    finally:  # after Ctrl-C, too
         with contextlib.suppress(OSError):
             unfinished.unlink()
-        raise _unwritable(path, error) from error
 
 
 @contextlib.contextmanager

@@ -46,7 +46,9 @@ def label(row: Mapping[str, float | str], keys: Sequence[str], settings: Collect
 def written(value: float | str, _: int | None = None) -> str:
     """Write a word or a number on one line, and out of the hands of matplotlib's formulas."""
     if isinstance(value, str):
-        word = WORDS.get(value, value)
+        word = "".join(
+            letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in WORDS.get(value, value)
+        )
         return (word if len(word) <= 40 else word[:39] + "…").replace("$", r"\$")
     digits, times, power = f"{value:.6g}".partition("e")
     factor = f"×10{str(int(power)).translate(SUPERSCRIPTS)}" if times else ""

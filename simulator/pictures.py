@@ -4,6 +4,7 @@ import contextlib
 import io
 import math
 import textwrap
+import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,7 @@ STYLE: dict[Any, Any] = {
 }
 # One column of a journal, and what a line of text adds to its height.
 WIDTH, HEIGHT, LINE = 3.5, 2.4, 0.15
+LARGEST = 1e100
 UNDATED: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {}}
 
 
@@ -99,16 +101,25 @@ def draw(sweep: Sweep, *, x: str, y: str = "shift", map_over: str | None = None)
     standard errors. A map has cells where the points make a complete grid, and else coloured points.
 
     Raises:
-        ValueError: if there is no such axis or column, if the other keys make more than 7 curves, or if they give
-            several values to one place of the map.
+        ValueError: if there is no such axis or column, if the other keys make more than 7 curves, if they give several
+            values to one place of the map, or if a number is beyond ±1e100, where axes overflow.
     """
     along = sweep.along()
     maps = [key for key in along if key != x]
     for name, given, allowed in (("x", x, along), ("y", y, [*MEASURED]), ("map", map_over, maps)):
         if given not in allowed and given is not None:
             raise refusal(name, given, f"must be one of {', '.join(allowed)}")
+    for name in filter(None, (x, map_over, y, f"{y}_stderr")):
+        _require_drawable(name, _column(sweep.rows, name))
     with style.context(["default", STYLE]):
         return _curves(sweep, x, y) if map_over is None else _map(sweep, x, map_over, y)
+
+
+def _require_drawable(name: str, values: Array) -> None:
+    """Refuse what would overflow on the way to the paper."""
+    beyond = values[abs(values) > LARGEST]
+    if beyond.size:
+        raise refusal(name, beyond[0], f"cannot be drawn: must lie within ±{LARGEST:g}")
 
 
 def save(figure: Figure, path: Path | str) -> None:
@@ -122,7 +133,8 @@ def save(figure: Figure, path: Path | str) -> None:
     if kind not in UNDATED:
         raise refusal("out", path, "must end in .svg, .png or .pdf")
     drawing = io.BytesIO()
-    with style.context(["default", STYLE]):
+    with style.context(["default", STYLE]), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing")  # a box in its place says enough
         figure.savefig(drawing, format=kind[1:], metadata=UNDATED[kind])
     replace(path, drawing.getvalue())
 
@@ -257,7 +269,7 @@ def _ticks(values: Array) -> tuple[ticker.Locator, ticker.Formatter]:
     if not _wide(values):
         locator = ticker.MaxNLocator(6, integer=not np.mod(values, 1).any(), steps=[1, 2, 2.5, 5, 10])
         return locator, ticker.ScalarFormatter(useOffset=False, useMathText=True)
-    decades = np.log10(np.max(values) / np.min(values))
+    decades = np.log10(np.max(values)) - np.log10(np.min(values))
     subs = (1, 2, 5) if decades < 2.5 else (1, 3) if decades < 4 else (1,)
     return ticker.LogLocator(subs=subs), ticker.FuncFormatter(written)
 

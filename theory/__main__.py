@@ -79,20 +79,25 @@ Command = List | Show | Eval | Axioms
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line, and return its exit code."""
+    if sys.stdout is None:
+        return _complain("stdout is closed: there is nowhere to print to")
     try:
         _parse(arguments)()
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     except ValueError as error:
-        print("theory:", *str(error).split(), file=sys.stderr)
-        return BAD_INPUT
+        return _complain(str(error))
     except BrokenPipeError:  # the reader, say `head`, has seen enough
         _silence_stdout()
     except OSError as error:
-        print(f"theory: stdout cannot be written: {error.strerror}", file=sys.stderr)
         _silence_stdout()
-        return BAD_INPUT
+        return _complain(f"stdout cannot be written: {error.strerror}")
     return 0
+
+
+def _complain(message: str) -> int:
+    if sys.stderr is not None:  # where it is closed, print would take stdout
+        print("theory:", *message.split(), file=sys.stderr)
+    return BAD_INPUT
 
 
 def _silence_stdout() -> None:
@@ -129,6 +134,8 @@ def _parse(arguments: list[str] | None) -> Command:
         if not stop.code:  # --help
             raise
         raise ValueError(_one_line(captured.getvalue())) from None
+    except (AssertionError, ImportError) as error:  # a shell that tyro has no completions for
+        raise ValueError(str(error)) from None
 
 
 def _one_line(box: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from math import isinf
+from math import inf, isinf
 from typing import Any
 
 from sympy import Eq, Expr, Sum, nan, oo, zoo
@@ -101,7 +101,11 @@ class Equation:
         Raises:
             ValueError: for an unknown, missing or out-of-domain value, in one line that names it.
         """
-        rounded = float(self.exact(**values).evalf(40))
+        exact = self.exact(**values)
+        try:
+            rounded = float(exact.evalf(40))
+        except OverflowError:  # erfc of a number beyond the doubles, whatever its value
+            rounded = inf
         if isinf(rounded):
             raise ValueError(f"{self.name}: the value at these arguments leaves the range of doubles")
         return rounded

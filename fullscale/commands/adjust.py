@@ -7,9 +7,18 @@ from typing import Any
 
 from fullscale.adjust import READINGS, Reading, adjust
 from fullscale.batchnorms import batchnorms
-from fullscale.commands.of_run import OfRun, Opened, resumed
-from fullscale.files import write_json, write_tensors
+from fullscale.commands.of_run import OfRun, Opened, Results, Score, resumed
+from fullscale.files import read_tensors, write_json, write_tensors
 from fullscale.terminal import Bar, show, table
+
+WEIGHTS = "adjusted.safetensors"
+
+
+class Adjusted(Results):
+    """What stands in adjust.json."""
+
+    before: Score
+    readings: dict[Reading, Score]
 
 
 @dataclass(frozen=True)
@@ -27,11 +36,11 @@ class Adjust(OfRun):
         """Compute what is missing, write and show."""
         path = self.dir / "adjust.json"
         with self.opened() as opened:
-            kept = resumed(path, self.settings(opened) | {"before": None, "readings": {}})
+            kept = resumed(path, self.settings(opened) | {"before": None, "readings": {}}, Adjusted)
             kept["before"] = kept["before"] or opened.scored(opened.net) | opened.stamp("fullscale.adjust")
             wanted: Iterable[Reading] = READINGS if self.reading is None else [self.reading]
             for reading in wanted:
-                if reading not in kept["readings"]:
+                if not self.stands(reading, kept["readings"].get(reading)):
                     kept["readings"][reading] = self.adjusted(opened, reading)
                     write_json(path, kept)
         made = table("Test set", str(path), ("BN statistics", "error (%)", "loss"))
@@ -41,6 +50,16 @@ class Adjust(OfRun):
         show(str(opened), made)
         return 0
 
+    def stands(self, reading: Reading, score: Score | None) -> bool:
+        """Whether a reading need not be computed again; beside the score of "batch" must stand its weights."""
+        if score is None or reading != "batch":
+            return score is not None
+        try:
+            read_tensors(self.dir / WEIGHTS, score.get("weights_sha256", ""))
+        except ValueError:
+            return False
+        return True
+
     def adjusted(self, opened: Opened, reading: Reading) -> dict[str, Any]:
         """Adjust by one reading, and test."""
         started = time.perf_counter()
@@ -49,5 +68,5 @@ class Adjust(OfRun):
             net = adjust(opened.net, opened.augmented, reading=reading, progress=lambda done: bar.show(done, reading))
         score = opened.scored(net) | opened.stamp("fullscale.adjust", started)
         if reading == "batch":
-            score["weights_sha256"] = write_tensors(self.dir / "adjusted.safetensors", net.state_dict())
+            score["weights_sha256"] = write_tensors(self.dir / WEIGHTS, net.state_dict())
         return score

@@ -118,13 +118,15 @@ class Doctor:
             Uout(self.uout)
         if self.repair is not None and self.data is None and self.batches is None:
             raise refusal("repair", self.repair, "needs --data or --batches: random inputs would ruin BN's statistics")
-        taken = {path.resolve(): "read" for path in (self.weights, self.batches) if path is not None}
+        taken = {resolved(path): "read" for path in (self.weights, self.batches) if path is not None}
         for path in (self.json, self.html, self.svg, self.repair):
             if path is not None:
-                if use := taken.get(path.resolve()):
+                if use := taken.get(resolved(path)):
                     raise refusal("out", path, f"is {use} by another flag")
                 require_writable(path)
-                taken[path.resolve()] = "written"
+                if path.exists() and not path.is_file():  # a device, say, which renaming would do away with
+                    raise refusal("out", path, "exists, and is not a file")
+                taken[resolved(path)] = "written"
 
     def opened(self, device: torch.device) -> Batches:
         """Open what the model is shown."""
@@ -189,6 +191,18 @@ class Doctor:
                     say(f"{row.bn}: {remedy}")
         for note in wording.notes(report):
             say(f"Note: {note}")
+
+
+def resolved(path: Path) -> Path:
+    """Find the file that a path means.
+
+    Raises:
+        ValueError: if it leads in a circle.
+    """
+    try:
+        return path.resolve()
+    except RuntimeError:  # before Python 3.13
+        raise refusal("file", path, "is a link that leads to itself") from None
 
 
 def judged(report: Report, threshold: float) -> int:

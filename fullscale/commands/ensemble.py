@@ -1,13 +1,15 @@
 """The command `ensemble`: Fig. 6 of one run."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from fullscale.commands.of_run import OfRun, Opened, resumed
+from fullscale import record
+from fullscale.commands.of_run import OfRun, Opened, Results, Score, resumed
 from fullscale.contracts import refusal, whole
 from fullscale.ensemble import Ensemble as Sampled
 from fullscale.ensemble import sample_group
@@ -15,6 +17,21 @@ from fullscale.files import write_json
 from fullscale.terminal import Bar, show, table
 
 SHOWN = (1, 2, 3, 5, 10, 20, 30, 50, 80)
+
+
+class Group(record.Stamp):
+    """Errors in percent of averages over k = 1, 2, ... nets, (samples,), which the seed drew."""
+
+    seed: int
+    errors: list[record.Percent]
+    seconds: float
+
+
+class Sampling(Results):
+    """What stands in ensemble.json."""
+
+    weight_scaling: Score
+    groups: list[Group]
 
 
 @dataclass(frozen=True)
@@ -37,7 +54,9 @@ class Ensemble(OfRun):
         with self.opened() as opened:
             if opened.run.recipe.placement == "none":
                 raise refusal("dir", self.dir, "was trained without noise: there are no nets to sample")
-            kept = resumed(path, self.settings(opened, samples=samples) | {"weight_scaling": None, "groups": []})
+            fresh = self.settings(opened, samples=samples) | {"weight_scaling": None, "groups": []}
+            kept = resumed(path, fresh, Sampling)
+            self.require_groups(path, kept["groups"])
             if kept["weight_scaling"] is None:
                 kept["weight_scaling"] = opened.scored(opened.net) | opened.stamp("fullscale.ensemble")
             with Bar(groups * opened.seen(opened.source.test_count)) as bar:
@@ -49,6 +68,16 @@ class Ensemble(OfRun):
         draw(measured, str(opened), self.dir / "ensemble.svg")
         report(measured, str(opened), path)
         return 0
+
+    def require_groups(self, path: Path, groups: Sequence[Group]) -> None:
+        """Refuse groups that these flags would not have made.
+
+        Raises:
+            ValueError: if one has another seed than its number makes, or not an error for each k.
+        """
+        for number, group in enumerate(groups):
+            if (group["seed"], len(group["errors"])) != (self.seed + number, self.samples):
+                raise refusal("file", path, f"is altered: group {number} is not of its seed and of {self.samples} nets")
 
     def group(self, opened: Opened, number: int, bar: Bar) -> dict[str, Any]:
         """Compute one group, which its number seeds."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from torch import Tensor
 
 from fullscale.angles import Angles, angles
-from fullscale.commands.of_run import OfRun, Opened
+from fullscale.commands.of_run import OfRun, Opened, require_finite
 from fullscale.files import write_json, write_tensors
 from fullscale.measure import Measurement, measure
 from fullscale.terminal import Bar, show, table
@@ -26,14 +26,13 @@ class Measure(OfRun):
             with Bar(opened.seen(opened.source.train_count)) as bar:
                 measured = measure(opened.net, opened.augmented(), seed=self.seed, progress=bar.show)
             of_filters = angles(opened.net)
-            draw(self.dir, measured, of_filters, str(opened))
             self.write(opened, measured, of_filters)
         report(str(opened), self.dir, measured, of_filters)
         return 0
 
     def write(self, opened: Opened, measured: Measurement, of_filters: Angles) -> None:
-        """Write the numbers; last the JSON file, which vouches for the channels."""
-        digest = write_tensors(self.dir / "channels.safetensors", per_channel(measured, of_filters))
+        """Draw, and write the numbers; last the JSON file, which vouches for the channels."""
+        path = self.dir / "measure.json"
         numbers = {
             "images": measured.images,
             "shift_ratio": measured.shift_ratio,
@@ -42,9 +41,11 @@ class Measure(OfRun):
             "d_cos2": of_filters.d_cos2,
             "bns": [dataclasses.asdict(row) for row in measured.rows],
             "convolutions": [dataclasses.asdict(row) for row in of_filters.rows],
-            "channels_sha256": digest,
         }
-        write_json(self.dir / "measure.json", self.settings(opened) | numbers | opened.stamp("fullscale.measure"))
+        require_finite(path, numbers)
+        draw(self.dir, measured, of_filters, str(opened))
+        numbers["channels_sha256"] = write_tensors(self.dir / "channels.safetensors", per_channel(measured, of_filters))
+        write_json(path, self.settings(opened) | numbers | opened.stamp("fullscale.measure"))
 
 
 def draw(folder: Path, measured: Measurement, of_filters: Angles, title: str) -> None:

@@ -2,11 +2,12 @@
 
 import contextlib
 import dataclasses
+import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NotRequired, TypedDict
 
 from torch import nn
 
@@ -80,17 +81,48 @@ class OfRun:
         return {"schema": record.SCHEMA, "settings": own | others}
 
 
-def resumed(path: Path, fresh: dict[str, Any]) -> dict[str, Any]:
+class Score(record.Stamp):
+    """A test of one net, as a command writes it.
+
+    Attributes:
+        loss: None where it is not finite.
+        weights_sha256: of the file with its weights, if they were kept.
+    """
+
+    error: record.Percent
+    loss: float | None
+    seconds: float
+    weights_sha256: NotRequired[str]
+
+
+class Results(TypedDict):
+    """What a command writes bit by bit, and goes on with."""
+
+    schema: int
+    settings: dict[str, Any]
+
+
+def require_finite(path: Path, numbers: dict[str, Any]) -> None:
+    """Refuse, before anything is written, what a JSON file cannot hold.
+
+    Raises:
+        ValueError: if there is a NaN or an infinity, which JSON lacks.
+    """
+    try:
+        json.dumps(numbers, allow_nan=False)
+    except ValueError:
+        raise refusal("out", path, "would hold a number that is not finite; nothing is written") from None
+
+
+def resumed(path: Path, fresh: dict[str, Any], kind: type[Results]) -> dict[str, Any]:
     """Return what a file has so far, or what it starts from.
 
     Raises:
-        ValueError: if it is of other settings.
+        ValueError: if it is of other settings, or not complete, of its kind.
     """
     if not path.exists():
         return fresh
     there = read_json(path)
-    alike = [there.get(name) == fresh[name] for name in ("schema", "settings")]
-    alike += [isinstance(there.get(name), type(start)) for name, start in fresh.items() if start is not None]
-    if not all(alike):
+    if any(there.get(name) != fresh[name] for name in ("schema", "settings")):
         raise refusal("file", path, "has results of other settings; move it away, or repeat its settings")
-    return there
+    return {**record.typed(there, kind, path, f"result of {path.stem}")}

@@ -1,5 +1,6 @@
 """What a sweep tells: its plan, its progress, and why a run is run again."""
 
+import math
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -60,6 +61,9 @@ def explain(runs: Sequence[Run], part: str, out: Path) -> int:
 def planned(plan: Plan, machine: Machine, title: str) -> None:
     """Print every run, and what all that is left costs; refused records on stderr."""
     estimates = dict(zip((entry.run for entry in plan.left), plan.seconds(machine.rates), strict=True))
+    if not math.isfinite(sum(estimates.values())):
+        slowest = min(rates.train for rates in machine.rates.values())
+        raise refusal("throughput", slowest, "is so low that the time to wait for is beyond all numbers")
     made = table(title, "", ("run", "state", "epochs", "estimate"))
     for entry in plan.entries:
         state, epochs = ("refused", "-") if entry.state is None else (entry.state.phase, str(entry.state.epochs))
@@ -76,7 +80,8 @@ def _totals(plan: Plan, seconds: Sequence[float], machine: Machine) -> str:
     if not seconds:
         return f"{done}, and nothing is left to do"
     pace = ", ".join(f"{net} {rates.train:,.0f}" for net, rates in machine.rates.items())
-    cost = f"{sum(seconds) / 3600:,.2f} {machine.unit}, {duration(elapsed(seconds, machine.at_once))} with"
+    until_done = duration(elapsed(seconds, min(machine.at_once, len(seconds))))
+    cost = f"{sum(seconds) / 3600:,.2f} {machine.unit}, {until_done} with"
     return f"{done}; left: {cost} {machine.at_once} at once, by images a second in training: {pace}"
 
 

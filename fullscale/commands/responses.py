@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fullscale.commands.of_run import OfRun
+from fullscale.commands.of_run import OfRun, require_finite
 from fullscale.files import write_json
 from fullscale.responses import MODES, Flip, Responses, respond
 from fullscale.terminal import Bar, show, table
@@ -29,7 +29,7 @@ class Respond(OfRun):
                 shown = respond(opened.net, opened.plain(order), seed=self.seed, keep=self.keep, progress=bar.show)
             examples = tuple(replace(flip, index=int(order[flip.index])) for flip in shown.examples)
             found = replace(shown, examples=examples)
-            draw(found, str(opened), self.dir / "responses.svg")
+            path = self.dir / "responses.json"
             numbers = {
                 "images": found.n,
                 "errors": [{**mode._asdict(), "error": error} for mode, error in found.errors.items()],
@@ -37,8 +37,9 @@ class Respond(OfRun):
                 "recovered": found.recovered,
                 "examples": [written(flip) for flip in found.examples],
             }
-            stamp = opened.stamp("fullscale.responses")
-            write_json(self.dir / "responses.json", self.settings(opened) | numbers | stamp)
+            require_finite(path, numbers)
+            draw(found, str(opened), self.dir / "responses.svg")
+            write_json(path, self.settings(opened) | numbers | opened.stamp("fullscale.responses"))
         report(found, str(opened), self.dir)
         return 0
 

@@ -30,6 +30,8 @@ from fullscale.terminal import Flag, Positional, complain
 from fullscale.train import require_save_every
 
 FAILED, BAD_INPUT = 1, 2
+JOBS_AT_MOST = 1024
+"""on this machine"""
 JOBS_ON_SLURM, THREADS_ON_SLURM = 100, 4
 OF_SLURM = ("minutes", "gpus", "slurm")
 
@@ -124,10 +126,11 @@ class Sweep:
         """Have the runs done that are missing, and return the exit code."""
         whole("retries", self.retries, at_least=0)
         require_save_every(self.save_every)
-        before, sweep = plan(runs, folder(self.out)), uuid.uuid4().hex
+        before, sweep = plan(runs, self.out), uuid.uuid4().hex
         worker = Worker(runs, self.out, self.root, sweep, self.retries + 1, save_every=self.save_every)
         engine = self.engine_for(worker)
         require_data((entry.run for entry in before.left), self.root)
+        folder(self.out)
         with Narrator(before, self.out) as narrator:
             failed = watch(runs, self.out, sweep, engine, narrator)
         if failed:
@@ -147,6 +150,8 @@ class Sweep:
 
     def places(self, runs: Sequence[Run]) -> tuple[str, ...]:
         """Say which device each process has."""
+        if self.jobs is not None and self.jobs > JOBS_AT_MOST:
+            raise refusal("jobs", self.jobs, f"must be <= {JOBS_AT_MOST}")
         return devices(self.jobs, self.device, [run.recipe for run in runs])
 
     def jobs_on_slurm(self) -> int:

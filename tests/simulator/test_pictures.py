@@ -185,7 +185,7 @@ class TestCurves:
     ):
         places = [low, low + abs(low) * (10**decades - 1)]
         axes = picture(tmp_path_factory.mktemp("scale"), ["d"], grid(places), x="d").axes[0]
-        assert axes.get_xscale() == ("log" if low > 0 and places[1] / low > 10**1.5 else "linear")
+        assert axes.get_xscale() == ("log" if low > 0 and places[1] > 10**1.5 * low else "linear")
 
     def test_seven_curves_differ_in_more_than_colour(self, tmp_path: Path):
         figure = picture(tmp_path, ["retain", "d"], grid([0.3, 0.6], range(7)), x="retain")
