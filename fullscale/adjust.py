@@ -9,6 +9,7 @@ its last batches alone, with a noise that no longer pass lowers, and here nothin
 import contextlib
 import copy
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
 from typing import Any, Literal, NoReturn, TypeAlias, TypeVar
 
 from torch import Tensor, nn
@@ -19,7 +20,6 @@ from fullscale.data.source import Batch
 from fullscale.one_pass import input_statistics
 from fullscale.specimen import Counted, Progress, faithful, specimen, switch, unheard
 from fullscale.statistics import ChannelStatistics, Statistics
-from fullscale.taps import InputTap
 
 Net = TypeVar("Net", bound=nn.Module)
 Reading: TypeAlias = Literal["batch", "layerwise", "at-once"]
@@ -102,11 +102,7 @@ def _replace(bn: nn.Module, mean: Tensor, var: Tensor) -> None:
 
 def _in_order(subject: nn.Module, batches: Iterable[Batch]) -> list[BatchNorm]:
     bns = batchnorms(subject)
-    with InputTap(bns) as tap:
-        for images, _ in batches:
-            tap.run(subject, images, Statistics(bns.values()))
-            return [bns[name] for name in tap.order]
-    raise refusal("batches", 0, "there must be at least one")
+    return [bns[name] for name in input_statistics(subject, islice(batches, 1))]
 
 
 class _Reached(Exception):  # noqa: N818 (nothing went wrong)

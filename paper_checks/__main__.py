@@ -4,8 +4,6 @@ python -m paper_checks readme [--check]    keeps the README's claims up to date
 python -m paper_checks seal RUNS           takes the records of a reduced sweep as evidence
 """
 
-import contextlib
-import io
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +14,7 @@ from paper_checks import evidence
 from paper_checks.claims import CLAIMS
 from paper_checks.report import write_whole
 from paper_checks.summary import readme_block
-from simulator.terminal import one_line, silence_stdout
+from simulator.terminal import run, silence_stdout
 
 README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- claims:begin -->", "<!-- claims:end -->"
@@ -90,12 +88,15 @@ def with_claims(readme: str, file: Path) -> str:
     return f"{before}{BEGIN}\n{readme_block(CLAIMS.values())}\n{END}{after}"
 
 
+COMMANDS = {"readme": Readme, "seal": Seal}
+
+
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line, and return its exit code."""
     if sys.stdout is None:
         return complain("stdout is closed: there is nowhere to print to", BAD_INPUT)
     try:
-        return flushed(arguments)
+        return run(COMMANDS, "paper_checks", arguments)
     except BrokenPipeError:  # the reader, say `head`, has seen enough
         silence_stdout()
         return 0
@@ -106,33 +107,6 @@ def main(arguments: list[str] | None = None) -> int:
         return complain(f"file = {error.filename}: {error.strerror}", BAD_INPUT)
     except ValueError as error:
         return complain(str(error), BAD_INPUT)
-
-
-def flushed(arguments: list[str] | None) -> int:
-    """Run a command, and make sure that what it printed has arrived."""
-    try:
-        return parse(arguments)()
-    finally:
-        sys.stdout.flush()
-
-
-def parse(arguments: list[str] | None) -> Readme | Seal:
-    """Read the command line; tyro's box of complaints becomes a one-line ValueError."""
-    captured = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(captured):
-            return tyro.extras.subcommand_cli_from_dict(
-                {"readme": Readme, "seal": Seal},
-                prog="python -m paper_checks",
-                args=arguments,
-                config=(tyro.conf.DisallowNone,),
-            )
-    except SystemExit as stop:
-        if not stop.code:  # --help
-            raise
-        raise ValueError(one_line(captured.getvalue())) from None
-    except (AssertionError, ImportError) as error:  # a shell that tyro has no completions for
-        raise ValueError(str(error)) from None
 
 
 def complain(message: str, code: int) -> int:

@@ -1,7 +1,5 @@
 """Command line of the simulator: `python -m simulator run|measure|sweep|plot`, each with `--help`."""
 
-import contextlib
-import io
 import json
 import signal
 import sys
@@ -9,10 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import tyro
 
 from simulator.cases import LARGEST_D, Case, CaseResult, measure_case
 from simulator.commands import INTERRUPTED, Measure, Plot, SweepOver, few, generator, to_the_end
@@ -21,7 +17,7 @@ from simulator.draws import Draw
 from simulator.files import whole_file
 from simulator.inputs import Equicorrelated, smallest_dtype, weights_with_cos2
 from simulator.noise import Dropout, GaussianDropout, Uout
-from simulator.terminal import Flag, complain, one_line, say, show, silence_stdout, table
+from simulator.terminal import Flag, complain, run, say, show, silence_stdout, table
 
 BAD_INPUT = 2
 
@@ -153,7 +149,7 @@ def main(arguments: list[str] | None = None) -> int:
     if sys.stdout is None:
         return complain("stdout is closed: there is nowhere to print to", BAD_INPUT)
     try:
-        return flushed(arguments)
+        return run(COMMANDS, "simulator", arguments)
     except KeyboardInterrupt as stop:
         return complain(str(stop) or "interrupted", INTERRUPTED)
     except BrokenPipeError:  # the reader, say `head`, has seen enough
@@ -170,30 +166,6 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         message = str(error)
     return complain(message, BAD_INPUT)
-
-
-def flushed(arguments: list[str] | None) -> int:
-    """Run a command, and make sure that what it printed has arrived."""
-    try:
-        return parse(arguments)()
-    finally:
-        sys.stdout.flush()
-
-
-def parse(arguments: list[str] | None) -> Any:
-    """Read the command line; tyro's box of complaints becomes a one-line ValueError."""
-    captured = io.StringIO()
-    try:
-        with contextlib.redirect_stderr(captured):
-            return tyro.extras.subcommand_cli_from_dict(
-                COMMANDS, prog="python -m simulator", args=arguments, config=(tyro.conf.DisallowNone,)
-            )
-    except SystemExit as stop:
-        if not stop.code:  # --help
-            raise
-        raise ValueError(one_line(captured.getvalue())) from None
-    except (AssertionError, ImportError) as error:  # a shell that tyro has no completions for
-        raise ValueError(str(error)) from None
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
 """What the command line draws on a terminal: progress on stderr, tables on stdout, tyro's boxes in one line."""
 
+import contextlib
+import io
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from itertools import dropwhile, takewhile
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import tyro
 from rich.console import Console
@@ -14,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 from tyro.conf import Positional, arg
 
-__all__ = ["Bar", "Flag", "Positional", "arg", "complain", "one_line", "say", "show", "silence_stdout", "table"]
+__all__ = ["Bar", "Flag", "Positional", "arg", "complain", "one_line", "run", "say", "show", "silence_stdout", "table"]
 
 Flag: TypeAlias = tyro.conf.FlagCreatePairsOff[bool]
 
@@ -61,6 +63,33 @@ def show(above: str, made: Table) -> None:
         console = Console(width=WIDTH_OF_A_PIPE)
     console.print(above, style="dim", highlight=False, markup=False)
     console.print(made)
+
+
+def run(commands: Mapping[str, Callable[..., Any]], program: str, arguments: list[str] | None) -> int:
+    """Run one of a program's commands, return its exit code, and make sure that what it printed has arrived.
+
+    Raises:
+        ValueError: if there is no such command line; in one line.
+    """
+    try:
+        return _parsed(commands, program, arguments)()
+    finally:
+        sys.stdout.flush()
+
+
+def _parsed(commands: Mapping[str, Callable[..., Any]], program: str, arguments: list[str] | None) -> Any:
+    captured = io.StringIO()
+    try:
+        with contextlib.redirect_stderr(captured):
+            return tyro.extras.subcommand_cli_from_dict(
+                dict(commands), prog=f"python -m {program}", args=arguments, config=(tyro.conf.DisallowNone,)
+            )
+    except SystemExit as stop:
+        if not stop.code:  # --help
+            raise
+        raise ValueError(one_line(captured.getvalue())) from None
+    except (AssertionError, ImportError) as error:  # a shell that tyro has no completions for
+        raise ValueError(str(error)) from None
 
 
 def one_line(box: str) -> str:

@@ -1,6 +1,7 @@
 """The whole suite runs in two processes, a file in one of them; a part of it runs as it is asked to."""
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -19,3 +20,10 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     if whole and not options.usepdb and getattr(options, "numprocesses", 0) is None:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
         options.numprocesses, options.dist = PROCESSES, "loadfile"
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """A copy of the project."""
+    left_out = shutil.ignore_patterns(".*", "__pycache__", "report")
+    return shutil.copytree(HERE.parent, tmp_path / "tree", ignore=left_out)

@@ -2,7 +2,6 @@
 
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -13,13 +12,6 @@ ROOT = Path(__file__).parent.parent
 SECTION = re.compile(r"^## ([^\n]+)\n(.*?)(?=^## |\Z)", re.MULTILINE | re.DOTALL)
 BLOCK = re.compile(r"(?:`(\S+)`:\n\n)?^```(python|diff|sh)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SECTIONS = dict(SECTION.findall((ROOT / "CONTRIBUTING.md").read_text()))
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    """A copy of the project."""
-    left_out = shutil.ignore_patterns(".*", "__pycache__", "report")
-    return shutil.copytree(ROOT, tmp_path / "tree", ignore=left_out)
 
 
 def follow(tree: Path, name: str, kind: str, text: str) -> None:

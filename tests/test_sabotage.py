@@ -1,7 +1,6 @@
 """Each sabotage of our code must turn the paper red: the checks are only as good as what they notice."""
 
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -127,13 +126,6 @@ def run_checks(tree: Path, checks: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "pytest", f"paper_checks/{checks}", "-x", "-q", "-p", "no:cacheprovider"]
     environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "COLUMNS": "200"}
     return subprocess.run(command, cwd=tree, env=environment, capture_output=True, text=True, timeout=280, check=False)
-
-
-@pytest.fixture
-def tree(tmp_path: Path) -> Path:
-    """A copy of the project."""
-    left_out = shutil.ignore_patterns(".*", "__pycache__", "report")
-    return shutil.copytree(ROOT, tmp_path / "tree", ignore=left_out)
 
 
 @pytest.mark.parametrize("sabotage", SABOTAGES, ids=lambda sabotage: sabotage.name)

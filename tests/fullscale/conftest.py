@@ -1,17 +1,13 @@
-"""One thread in these tests: several programs share few cores, and threads that wait for each other spin."""
+"""One thread in these tests, also after a command that sets another number."""
 
 from collections.abc import Iterator
 
 import pytest
 import torch
 
+from tests.threads import one_thread
 
-@pytest.fixture(autouse=True, scope="session")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
+__all__ = ["one_thread"]
 
 
 @pytest.fixture(autouse=True)

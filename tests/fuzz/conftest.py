@@ -17,6 +17,9 @@ from fullscale.sweep.local import Local
 from fullscale.sweep.slurm import Slurm
 from fullscale.sweep.throughput import Rates
 from fullscale.sweep.worker import Worker
+from tests.threads import one_thread
+
+__all__ = ["one_thread"]
 
 NETS = """
 from torch import nn
@@ -26,14 +29,6 @@ def net(drop: float = 0.5) -> nn.Module:
     return nn.Sequential(nn.Conv2d(3, 4, 3), nn.Dropout(drop), nn.BatchNorm2d(4))
 """
 TRAIN = "train wrn-10-1 --data synthetic --images 8 --batch 4 --epochs 1 --placement a --drop 0.5 --threads 1 --out"
-
-
-@pytest.fixture(autouse=True, scope="session")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="session")

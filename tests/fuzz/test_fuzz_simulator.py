@@ -21,7 +21,7 @@ from simulator import described
 from simulator.__main__ import main
 from theory import EQUATIONS
 
-from .contract import copy_of, examples, obedient, require_one_line, told_by
+from .contract import Told, copy_of, examples, obedient, require_one_line, told_by
 from .mutations import Group, affordable, altered, as_toml, damaged, mistyped
 
 STACK = """
@@ -131,14 +131,18 @@ def asks_for(description: Any) -> int:
     return math.prod(value for name, value in counts.items() if name != "seed" and type(value) is int)
 
 
+def measuring(files: Path, stack: bytes) -> Told:
+    with copy_of(files) as place:
+        (place / "stack.toml").write_bytes(stack)
+        return obedient(main, "simulator", ["measure", "stack.toml", "--json", "--threads", "1"], place)
+
+
 @examples(60)
 @given(st.data())
 def test_an_altered_stack_is_refused_or_measured_as_it_is_written(files: Path, data: DataObject) -> None:
     changed = data.draw(altered(tomllib.loads(STACK)))
     assume(asks_for(changed) < 5000)
-    with copy_of(files) as place:
-        (place / "stack.toml").write_text(as_toml(changed))
-        told = obedient(main, "simulator", ["measure", "stack.toml", "--json", "--threads", "1"], place)
+    told = measuring(files, as_toml(changed).encode())
     if told.code == 0:
         bns = json.loads(told.out)
         assert all(math.isfinite(number) for bn in bns for number in bn.values())
@@ -155,9 +159,7 @@ def test_a_damaged_stack_is_refused_or_still_toml(files: Path, content: bytes) -
     except ValueError:
         left = None
     assume(asks_for(left) < 5000)
-    with copy_of(files) as place:
-        (place / "stack.toml").write_bytes(content)
-        told = obedient(main, "simulator", ["measure", "stack.toml", "--json", "--threads", "1"], place)
+    told = measuring(files, content)
     assert told.code == 2 or left is not None
 
 
