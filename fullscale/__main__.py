@@ -69,7 +69,9 @@ def in_a_line(error: Exception) -> str | None:
 
 
 def flushed(arguments: list[str] | None) -> int:
-    """Run a command, and make sure that what it printed has arrived."""
+    """Run a command, and make sure that what it printed has arrived, be it the name of a file that is no text."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # as stderr does it
     try:
         return parse(arguments)()
     finally:

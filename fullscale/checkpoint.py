@@ -5,7 +5,6 @@ one gives itself away.
 """
 
 import io
-import pickle
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import torch
 
 from fullscale.contracts import refusal
-from fullscale.files import folder, replace
+from fullscale.files import folder, replace, unpickled
 
 KEPT = 2
 
@@ -76,6 +75,9 @@ def _load(path: Path) -> dict[str, Any]:
     if not path.stem.endswith(sha256(content).hexdigest()[:16]):
         raise ValueError("is damaged: its content does not match the checksum in its name")
     try:
-        return torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
-    except (RuntimeError, pickle.UnpicklingError, EOFError) as error:
-        raise ValueError(f"is no checkpoint: {str(error).splitlines()[0]}") from None
+        state = unpickled(io.BytesIO(content))
+    except Exception as error:  # there is no end to what such a file raises
+        raise ValueError("is no checkpoint: it holds more than tensors in plain containers, or less") from error
+    if not isinstance(state, dict):
+        raise ValueError(f"is no checkpoint, but a {type(state).__name__}")
+    return state

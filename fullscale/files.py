@@ -1,12 +1,14 @@
 """Files that are written whole or not at all, and runs that only one process writes."""
 
 import contextlib
+import io
 import json
 import math
 import os
 import pickle
 import sys
 import tempfile
+import warnings
 from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
@@ -28,18 +30,48 @@ def replace(path: Path, content: bytes) -> None:
     Raises:
         ValueError: if it cannot be written; the file then stays as it was.
     """
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")  # others may write the same file
+    replace_all({path: content})
+
+
+def replace_all(contents: Mapping[Path, bytes]) -> None:
+    """Put bytes in the place of several files, once the disk has them all.
+
+    Raises:
+        ValueError: if one cannot be written; all then stay as they were.
+    """
+    # others may write the same files
+    unfinished = {path: path.with_name(f".{path.name}.{os.getpid()}.unfinished") for path in contents}
     try:
-        with unfinished.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(path)
-        _settle(path.parent)
+        for path, content in contents.items():
+            with _writing(path):
+                _write(unfinished[path], content)
+        for path in contents:
+            with _writing(path):
+                unfinished[path].replace(path)
+        for directory in {path.parent for path in contents}:
+            with _writing(directory):
+                _settle(directory)
+    finally:
+        for each in unfinished.values():
+            with contextlib.suppress(OSError):
+                each.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """Refuse what cannot be written."""
+    try:
+        yield
     except OSError as error:
-        with contextlib.suppress(OSError):
-            unfinished.unlink()
         raise refusal("out", path, f"cannot be written: {error.strerror}") from error
+
+
+def _write(path: Path, content: bytes) -> None:
+    """Write a file, and wait until the disk has it."""
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _settle(directory: Path) -> None:
@@ -59,11 +91,19 @@ def write_json(path: Path, value: Any) -> None:
     Raises:
         ValueError: if it cannot be written, or there is a NaN or an infinity, which JSON lacks.
     """
+    replace(path, as_json(path, value))
+
+
+def as_json(path: Path, value: Any) -> bytes:
+    """Return what a JSON file shall hold.
+
+    Raises:
+        ValueError: if there is a NaN or an infinity, which JSON lacks.
+    """
     try:
-        text = json.dumps(value, indent=1, allow_nan=False)
+        return (json.dumps(value, indent=1, allow_nan=False) + "\n").encode()
     except ValueError:
-        raise refusal("out", path, "would hold a number that is not finite") from None
-    replace(path, (text + "\n").encode())
+        raise refusal("out", path, "would hold a number that is not finite; nothing is written") from None
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -78,6 +118,8 @@ def read_json(path: Path) -> dict[str, Any]:
         raise refusal("file", path, f"cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise refusal("file", path, f"is no JSON: {error}") from None
+    except RecursionError:
+        raise refusal("file", path, "is nested too deeply") from None
     if not isinstance(value, dict):
         raise refusal("file", path, "must hold one JSON object")
     return value
@@ -131,7 +173,7 @@ def read_torch(path: Path) -> Any:
         ValueError: if it cannot be read, or holds something else.
     """
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return unpickled(path)
     except OSError as error:
         raise refusal("file", path, f"cannot be read: {error.strerror or error}") from error
     except pickle.UnpicklingError as error:
@@ -139,6 +181,13 @@ def read_torch(path: Path) -> Any:
         raise refusal("file", path, "is damaged, or holds more than tensors in plain containers") from error
     except Exception as error:  # there is no end to what a damaged file raises
         raise refusal("file", path, "is no file that torch.save wrote, or is damaged") from error
+
+
+def unpickled(file: Path | io.BytesIO) -> Any:
+    """Do as `read_torch`, but raise what torch does."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of what is then refused
+        return torch.load(file, map_location="cpu", weights_only=True)
 
 
 def require_writable(path: Path) -> None:
@@ -149,11 +198,10 @@ def require_writable(path: Path) -> None:
     """
     if path.is_dir():
         raise refusal("out", path, "is a folder; name a file")
-    try:
-        with tempfile.TemporaryFile(dir=path.parent):  # permissions do not tell of read-only disks
-            pass
-    except OSError as error:
-        raise refusal("out", path, f"cannot be written: {error.strerror}") from error
+    if path.exists() and not path.is_file():  # a device, say, which renaming would do away with
+        raise refusal("out", path, "exists, and is not a file")
+    with _writing(path), tempfile.TemporaryFile(dir=path.parent):  # permissions do not tell of read-only disks
+        pass
 
 
 def folder(path: Path) -> Path:
@@ -185,10 +233,8 @@ def sole_writer(directory: Path, lock: str = ".lock") -> Iterator[None]:
         Busy: if another process has it.
         ValueError: if nothing can be written there, or its file system knows no locks.
     """
-    try:
+    with _writing(directory):
         descriptor = os.open(directory / lock, os.O_RDWR | os.O_CREAT, 0o666)
-    except OSError as error:
-        raise refusal("out", directory, f"cannot be written: {error.strerror}") from error
     try:
         _lock(descriptor, directory)
         yield

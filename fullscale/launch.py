@@ -146,7 +146,7 @@ def device_named(name: str | None) -> torch.device:
         device = torch.device(name)
     except RuntimeError:
         raise refusal("device", name, "must be cpu, cuda or cuda:N") from None
-    if device.type not in ("cpu", "cuda"):
+    if device.type != "cuda" and name != "cpu":
         raise refusal("device", name, "must be cpu, cuda or cuda:N")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise refusal("device", name, f"is not on this machine, which has {torch.cuda.device_count()} GPUs")

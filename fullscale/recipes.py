@@ -37,7 +37,7 @@ SCHEDULES: dict[nets.Family, Schedule] = {
 }
 """By family. Those of CIFAR are the authors'; the paper cites trained ImageNet models, and names no schedule."""
 
-MOMENTUM = 0.9
+MOMENTUM, EPOCHS_AT_MOST = 0.9, 1_000_000
 FROM_THE_FIRST = {"drop", "uout", "sigma", "images"}
 """Fields that may be None. One that comes later is None in every older recipe, whose hash must stay what it was."""
 
@@ -79,8 +79,9 @@ class Recipe:
 
     def __post_init__(self) -> None:
         seeding("seed", self.seed)
-        for name, least in (("epochs", 1), ("batch", 2)):
-            whole(name, getattr(self, name), at_least=least)
+        if whole("epochs", self.epochs, at_least=1) > EPOCHS_AT_MOST:
+            raise refusal("epochs", self.epochs, f"must be <= {EPOCHS_AT_MOST:,}")
+        whole("batch", self.batch, at_least=2)
         finite("lr", self.lr, above=0)
         if not 0 <= self.weight_decay < 1:
             raise refusal("weight_decay", self.weight_decay, "must lie in 0 <= weight_decay < 1")

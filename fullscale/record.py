@@ -172,6 +172,7 @@ def read(path: Path) -> Record:
         recipe = recipes.read(checked["recipe"])
     except (TypeError, ValueError) as error:
         raise refusal("file", path, f"is no record of a run: {error}") from None
+    typed(checked["recipe"], recipes.Recipe, path)
     if contradiction := _contradiction(checked, recipe):
         raise refusal("file", path, f"is altered: {contradiction}")
     return checked
@@ -188,6 +189,8 @@ def _contradiction(there: Record, recipe: recipes.Recipe) -> str:
         return "its final numbers are not those of its last epoch"
     if there["data"]["name"] != recipe.data:
         return f"its data are {there['data']['name']}, and those of its recipe {recipe.data}"
+    if recipe.batch % (processes := there["hardware"]["processes"]):
+        return f"a batch of {recipe.batch} cannot be shared by its {processes} processes"
     return ""
 
 
@@ -199,7 +202,7 @@ def typed(value: Any, kind: type[Typed], path: Path, called: str = "record of a 
     """
     try:
         return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeError) as error:  # the latter over half of a surrogate pair
         raise refusal("file", path, f"is no {called}: {error}") from None
 
 

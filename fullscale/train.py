@@ -14,7 +14,7 @@ import math
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from fullscale import checkpoint, record
 from fullscale.contracts import refusal
@@ -155,13 +155,26 @@ def _claim(recipe: Recipe, out: Path, held: contextlib.ExitStack, *, resume: boo
             raise refusal(name, here.get(name), f"the run in {out} has {there.get(name)}; it goes on as it began")
 
 
+class Sitting(TypedDict):
+    """What a checkpoint holds besides `Training.state`.
+
+    Attributes:
+        rows: as in the log.
+        seconds: of all sittings so far.
+    """
+
+    rows: list[record.Epoch]
+    seconds: float
+
+
 class _Session:
     """One sitting at a run: from its start, or its last checkpoint, to its end or a signal."""
 
     def __init__(self, training: Training, out: Path, save_every: float, watcher: Watcher) -> None:
         self.training, self.out, self.watcher = training, out, watcher
         self.save_every, self.saved = save_every, time.perf_counter()
-        self.clock, self.rows = Clock(), list[Any]()
+        self.clock = Clock()
+        self.rows: list[Any] = []
 
     def take_up(self) -> None:
         """Go on from the last checkpoint, if there is one. The first process sets damaged ones aside for all."""
@@ -169,7 +182,10 @@ class _Session:
         state = team.first_then_others(lambda: checkpoint.latest(checkpoints, self.watcher.complain))
         if state is not None:
             self.training.load(state)
-            self.rows, self.clock.before = state["rows"], state["seconds"]
+            own = record.typed(state, Sitting, checkpoints, "state of a run")
+            self.rows, self.clock.before = own["rows"], own["seconds"]
+            if (rows := len(self.rows)) != (epochs := len(self.training.epochs)):
+                raise refusal("file", checkpoints, f"is no state of a run: {rows} rows of the log for {epochs} epochs")
         if len(set(team.gathered(self.training.step))) > 1:
             raise refusal("out", self.out, "must be on a disk that all processes share: they read other checkpoints")
         self.clock.skipped = self.training.images

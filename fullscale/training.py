@@ -1,6 +1,6 @@
 """The computation of a run, step by step, and its whole state: nothing else decides what the next step does."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from fullscale import nets
-from fullscale.contracts import refusal
+from fullscale.contracts import refusal, told, whole
 from fullscale.data import Source
 from fullscale.evaluate import Score, evaluate
 from fullscale.launch import Team
@@ -164,8 +164,8 @@ class Training:
         weights = [parameter.detach().abs().max().double() for parameter in self.net.parameters()]
         if not bool(torch.stack([*weights, *sums]).isfinite().all()):
             loss, _ = _means(sums)
-            told = f"by step {self.step} of {self.steps}, learning rate {self.recipe.rate(self.step - 1, self.steps):g}"
-            raise Diverged(f"loss = {loss:g}: training has diverged {told}; a smaller --lr may help, in another folder")
+            when = f"by step {self.step} of {self.steps}, learning rate {self.recipe.rate(self.step - 1, self.steps):g}"
+            raise Diverged(f"loss = {loss:g}: training has diverged {when}; a smaller --lr may help, in another folder")
 
     def state(self) -> dict[str, Any]:
         """Return all that the rest of the run depends on, of all processes."""
@@ -187,12 +187,21 @@ class Training:
         """Take over a state of the same recipe, data, kind of device and number of processes.
 
         Raises:
-            ValueError: if it is of others.
+            ValueError: if it is of others, or no state of a run at all.
         """
         for name, own in self._identity().items():
             if state.get(name) != own:
                 raise refusal(name, own, f"the run began with {state.get(name)}; it goes on as it began")
-        self.step, self.epochs = state["step"], [Epoch(**row) for row in state["epochs"]]
+        try:
+            self._take_over(state)
+        except Exception as error:  # there is no end to what a stranger's file raises
+            raise refusal("step", state.get("step"), f"holds no state of this run: {told(error)}") from error
+
+    def _take_over(self, state: Mapping[str, Any]) -> None:
+        self.step, self.epochs = whole("step", state["step"], at_least=0), [Epoch(**row) for row in state["epochs"]]
+        epoch = len(self.epochs) + 1
+        if not self.steps_per_epoch * (epoch - 1) <= self.step <= min(self.steps_per_epoch * epoch, self.steps):
+            raise refusal("step", self.step, f"is none of epoch {epoch}")
         self.net.load_state_dict(state["net"])
         self._optimizer.load_state_dict(state["optimizer"])
         own = state["of_process"][self.team.rank]

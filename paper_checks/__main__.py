@@ -10,9 +10,9 @@ from pathlib import Path
 
 import tyro
 
+from fullscale.files import replace
 from paper_checks import evidence
 from paper_checks.claims import CLAIMS
-from paper_checks.report import write_whole
 from paper_checks.summary import readme_block
 from simulator.terminal import run, silence_stdout
 
@@ -38,7 +38,7 @@ class Readme:
             return 0
         if self.check:
             return complain(f"{self.file} is stale: run `python -m paper_checks readme`", STALE)
-        write_whole(self.file, new)
+        replace(self.file.resolve(), new.encode())
         return 0
 
 

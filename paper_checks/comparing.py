@@ -9,7 +9,7 @@ import numpy as np
 from hypothesis import strategies as st
 from sympy import Expr
 
-from paper_checks.statistics import difference, quotient, root
+from paper_checks.error_rates import difference, quotient, root
 from simulator import (
     CaseResult,
     Equicorrelated,

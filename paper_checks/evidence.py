@@ -19,7 +19,7 @@ from fullscale.experiments.catalogue import EXPERIMENTS, runs_of
 from fullscale.experiments.pictures import drawn
 from fullscale.experiments.results import Found, Results, gather_by
 from fullscale.experiments.scale import REDUCED, Scale
-from fullscale.files import folder, replace
+from fullscale.files import folder, replace, replace_all
 from fullscale.pictures import svg
 from fullscale.sources import behind, changes
 from fullscale.sweep.run import Run
@@ -79,11 +79,10 @@ def _take(run: Run, out: Path, path: Path) -> None:
 
 
 def _move(stage: Path, place: Path) -> None:
-    """Put all files in their place, and seal them."""
-    for name, path in _files(stage).items():
-        replace(place / name, path.read_bytes())
-    lines = [f"{_digest(file)}  {name}\n" for name, file in sorted(_files(place).items())]
-    replace(place / SEALS, "".join(lines).encode())
+    """Put all files in their place, with their seals."""
+    files = sorted(_files(stage).items())
+    seals = "".join(f"{_digest(file)}  {name}\n" for name, file in files)
+    replace_all({**{place / name: file.read_bytes() for name, file in files}, place / SEALS: seals.encode()})
 
 
 def broken(place: Path = PLACE, scale: Scale = REDUCED) -> list[str]:

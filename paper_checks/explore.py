@@ -6,15 +6,9 @@ __generated_with = "0.25.2"
 app = marimo.App(width="medium", app_title="Variance shift, explored")
 
 with app.setup:
-    import sys
-    from pathlib import Path
-
-    # A notebook's own folder comes first, where statistics.py would stand in for Python's, which torch, say, asks for.
-    sys.path[:] = [folder for folder in sys.path if Path(folder).resolve() != Path(__file__).resolve().parent]
-
     import marimo as mo
 
-    from paper_checks.exploring import (
+    from paper_checks.side_by_side import (
         EXPLORED,
         LABELS,
         PAIR,

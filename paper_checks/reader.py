@@ -8,8 +8,8 @@ from rich.console import Console
 
 from paper_checks.bookkeeping import Book, Check
 from paper_checks.claims import CLAIMS
+from paper_checks.error_rates import BUDGET
 from paper_checks.report import write_report
-from paper_checks.statistics import BUDGET
 from paper_checks.summary import claim_table, counts
 
 NARROWEST = 100

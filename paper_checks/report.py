@@ -1,6 +1,5 @@
 """The page: the ledger with its checks, the derivations and the figures, in one file that asks nothing of a network."""
 
-import os
 import platform
 import re
 import tempfile
@@ -17,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 from sympy import Basic
 
+from fullscale import files
 from paper_checks.backing import backing
 from paper_checks.bookkeeping import Book, Check
 from paper_checks.evidence import committed, outdated, runs, told
@@ -78,22 +78,6 @@ def _refusal(path: Path, why: str) -> ValueError:
     return ValueError(" ".join(f"report = {path}: {why}".split()))
 
 
-def write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all: whatever fails, what was there before stays as it was.
-
-    Raises:
-        OSError: where it cannot be written.
-    """
-    path = path.resolve()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    unfinished = path.with_name(f".unfinished-{os.getpid()}")
-    try:
-        unfinished.write_bytes(text.encode())
-        unfinished.replace(path)
-    finally:
-        unfinished.unlink(missing_ok=True)
-
-
 def write_report(path: Path, book: Book, budget: str) -> None:
     """Write the page of a complete run.
 
@@ -103,9 +87,11 @@ def write_report(path: Path, book: Book, budget: str) -> None:
         budget: the error rates of the run, in a sentence.
 
     Raises:
-        OSError: where it cannot be written; an older page then stays.
+        ValueError: where it cannot be written; an older page then stays.
     """
-    write_whole(path, as_html(book, budget))
+    path = path.resolve()
+    files.folder(path.parent)
+    files.replace(path, as_html(book, budget).encode())
 
 
 def as_html(book: Book, budget: str) -> str:

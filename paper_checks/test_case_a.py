@@ -9,8 +9,8 @@ from hypothesis import given, settings
 
 from paper_checks.comparing import Setting, exact, proved, settings_of_case_b, value
 from paper_checks.controls import Unscaled
+from paper_checks.error_rates import agree, all_agree, disagree
 from paper_checks.ledger import Evidence, check
-from paper_checks.statistics import agree, all_agree, disagree
 from simulator import BatchMeans, Dropout, Equicorrelated, FiniteInputs, enumerate_dropout, measure_case
 from theory import EQUATIONS
 from theory import symbols as s

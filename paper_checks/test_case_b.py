@@ -19,8 +19,8 @@ from paper_checks.comparing import (
     value,
 )
 from paper_checks.controls import Unscaled
+from paper_checks.error_rates import agree, all_agree, disagree, powered
 from paper_checks.ledger import Evidence, Verdict, check
-from paper_checks.statistics import agree, all_agree, disagree, powered
 from simulator import (
     BatchMeans,
     Dropout,

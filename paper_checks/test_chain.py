@@ -9,8 +9,8 @@ import pytest
 from sympy import pi, sqrt
 
 from paper_checks.comparing import exact, proved, relative_drift, value
+from paper_checks.error_rates import agree, disagree, quotient
 from paper_checks.ledger import Evidence, Verdict, check
-from paper_checks.statistics import agree, disagree, quotient
 from simulator import Array, BatchNorm, Dropout, Equicorrelated, Linear, Reading, ReLU, Stack
 from theory import EQUATIONS
 from theory import symbols as s

@@ -8,8 +8,8 @@ import pytest
 
 from paper_checks.comparing import ANY_INPUTS, Setting, exact, proved, value
 from paper_checks.controls import AdditiveUout
+from paper_checks.error_rates import agree, disagree, powered
 from paper_checks.ledger import Evidence, Verdict, check
-from paper_checks.statistics import agree, disagree, powered
 from simulator import (
     BatchMeans,
     BatchNorm,

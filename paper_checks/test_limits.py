@@ -18,8 +18,8 @@ from paper_checks.comparing import (
     settings_of_case_b,
     value,
 )
+from paper_checks.error_rates import agree, disagree, powered, surely_above
 from paper_checks.ledger import Evidence, Verdict, check
-from paper_checks.statistics import agree, disagree, powered, surely_above
 from simulator import BatchMeans, Dropout, Equicorrelated, Estimate, FiniteInputs, enumerate_dropout
 from theory import EQUATIONS
 from theory import symbols as s

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from paper_checks.comparing import ANY_INPUTS, exact, moments_of, value, variance_of
+from paper_checks.error_rates import agree, disagree
 from paper_checks.ledger import Evidence, Verdict, check
 from paper_checks.maps import (
     EqualMaps,
@@ -18,7 +19,6 @@ from paper_checks.maps import (
     through,
     weights_by_loops,
 )
-from paper_checks.statistics import agree, disagree
 from simulator import (
     AveragePool,
     BatchNorm,

@@ -12,8 +12,8 @@ from sympy import sqrt
 
 from paper_checks.comparing import RETAINS, VARIANCES, exact, proved, value, variance_of
 from paper_checks.controls import ScaledInTest, Unscaled
+from paper_checks.error_rates import agree, disagree, powered
 from paper_checks.ledger import Evidence, Verdict, check
-from paper_checks.statistics import agree, disagree, powered
 from simulator import (
     BatchMeans,
     BatchNorm,

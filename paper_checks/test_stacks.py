@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from paper_checks.comparing import drift, exact, relative_drift, rotation, value
+from paper_checks.error_rates import agree, disagree, surely_above, times
 from paper_checks.ledger import Evidence, Verdict, check
-from paper_checks.statistics import agree, disagree, surely_above, times
 from simulator import (
     BatchNorm,
     Dropout,

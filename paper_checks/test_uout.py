@@ -9,8 +9,8 @@ from sympy import pi, sqrt
 
 from paper_checks.comparing import BETAS, FINITE, SEEDS, VARIANCES, Setting, exact, proved, value, variance_of
 from paper_checks.controls import AdditiveUout
+from paper_checks.error_rates import agree, disagree, powered
 from paper_checks.ledger import Evidence, Verdict, check
-from paper_checks.statistics import agree, disagree, powered
 from simulator import (
     BatchNorm,
     Dropout,

@@ -68,9 +68,13 @@ def show(above: str, made: Table) -> None:
 def run(commands: Mapping[str, Callable[..., Any]], program: str, arguments: list[str] | None) -> int:
     """Run one of a program's commands, return its exit code, and make sure that what it printed has arrived.
 
+    A file's name that is no text is printed as stderr does it.
+
     Raises:
         ValueError: if there is no such command line; in one line.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         return _parsed(commands, program, arguments)()
     finally:

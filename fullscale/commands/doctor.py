@@ -124,8 +124,6 @@ class Doctor:
                 if use := taken.get(resolved(path)):
                     raise refusal("out", path, f"is {use} by another flag")
                 require_writable(path)
-                if path.exists() and not path.is_file():  # a device, say, which renaming would do away with
-                    raise refusal("out", path, "exists, and is not a file")
                 taken[resolved(path)] = "written"
 
     def opened(self, device: torch.device) -> Batches:

@@ -7,8 +7,8 @@ from pathlib import Path
 from torch import Tensor
 
 from fullscale.angles import Angles, angles
-from fullscale.commands.of_run import OfRun, Opened, require_finite
-from fullscale.files import write_json, write_tensors
+from fullscale.commands.of_run import OfRun, Opened
+from fullscale.files import as_json, write_json, write_tensors
 from fullscale.measure import Measurement, measure
 from fullscale.terminal import Bar, show, table
 
@@ -42,7 +42,7 @@ class Measure(OfRun):
             "bns": [dataclasses.asdict(row) for row in measured.rows],
             "convolutions": [dataclasses.asdict(row) for row in of_filters.rows],
         }
-        require_finite(path, numbers)
+        as_json(path, numbers)  # refuses, before anything is written, what JSON cannot hold
         draw(self.dir, measured, of_filters, str(opened))
         numbers["channels_sha256"] = write_tensors(self.dir / "channels.safetensors", per_channel(measured, of_filters))
         write_json(path, self.settings(opened) | numbers | opened.stamp("fullscale.measure"))

@@ -2,7 +2,6 @@
 
 import contextlib
 import dataclasses
-import json
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -100,18 +99,6 @@ class Results(TypedDict):
 
     schema: int
     settings: dict[str, Any]
-
-
-def require_finite(path: Path, numbers: dict[str, Any]) -> None:
-    """Refuse, before anything is written, what a JSON file cannot hold.
-
-    Raises:
-        ValueError: if there is a NaN or an infinity, which JSON lacks.
-    """
-    try:
-        json.dumps(numbers, allow_nan=False)
-    except ValueError:
-        raise refusal("out", path, "would hold a number that is not finite; nothing is written") from None
 
 
 def resumed(path: Path, fresh: dict[str, Any], kind: type[Results]) -> dict[str, Any]:

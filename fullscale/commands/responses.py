@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from fullscale.commands.of_run import OfRun, require_finite
-from fullscale.files import write_json
+from fullscale.commands.of_run import OfRun
+from fullscale.files import as_json, write_json
 from fullscale.responses import MODES, Flip, Responses, respond
 from fullscale.terminal import Bar, show, table
 
@@ -37,7 +37,7 @@ class Respond(OfRun):
                 "recovered": found.recovered,
                 "examples": [written(flip) for flip in found.examples],
             }
-            require_finite(path, numbers)
+            as_json(path, numbers)  # refuses, before anything is written, what JSON cannot hold
             draw(found, str(opened), self.dir / "responses.svg")
             write_json(path, self.settings(opened) | numbers | opened.stamp("fullscale.responses"))
         report(found, str(opened), self.dir)

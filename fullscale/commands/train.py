@@ -20,8 +20,6 @@ from fullscale.terminal import Bar, Flag, Positional, complain, say
 from fullscale.train import Watcher, train
 from fullscale.training import Epoch, Training
 
-EPOCHS_AT_MOST = 1_000_000
-
 
 @dataclass(frozen=True)
 class Train:
@@ -83,8 +81,6 @@ class Train:
     def __call__(self) -> int:
         """Train, or go on."""
         planned = self.recipe()
-        if planned.epochs > EPOCHS_AT_MOST:
-            raise refusal("epochs", planned.epochs, f"must be <= {EPOCHS_AT_MOST:,}")
         if self.threads is not None:
             torch.set_num_threads(require_threads(self.threads))
         with team(self.device) as processes:

@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.utils._pytree import tree_leaves
 from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from fullscale.contracts import refusal, seeding, whole
@@ -135,6 +136,8 @@ def file_batches(path: Path) -> Batches:
             tensor that counts samples.
     """
     read = read_torch(path)
+    if any(isinstance(leaf, Tensor) and leaf.is_meta for leaf in tree_leaves(read)):
+        raise refusal("batches", path, "holds tensors on the meta device, which hold no numbers")
     batches = read if isinstance(read, list) else [read]
     if not batches:
         raise refusal("batches", path, "holds an empty list")

@@ -184,7 +184,6 @@ def test_evidence_that_was_touched_is_refused_until_it_is_as_it_was(files: Path,
     assert told.code == 2 if content != whole and path.name != "SEALS" else told.code == 2 or after == whole
 
 
-@pytest.mark.xfail(strict=True, reason="paper_checks/evidence.py: _move: new files stay where a later one fails")
 @examples(3)
 @given(st.integers(0, 12), st.booleans())
 def test_evidence_on_a_full_disk_stays_as_it_was(

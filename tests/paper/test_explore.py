@@ -20,7 +20,7 @@ TELL = """
 import json
 import marimo as mo
 from paper_checks.explore import app
-from paper_checks.exploring import EXPLORED, LABELS, curve, knobs
+from paper_checks.side_by_side import EXPLORED, LABELS, curve, knobs
 
 MIDDLE = dict.fromkeys(LABELS, 0.3) | {"rho": 0.6}  # where neither mean nor correlation is 0, so that all matter
 

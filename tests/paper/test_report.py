@@ -203,18 +203,21 @@ def test_pytest_refuses_such_a_page_before_the_first_check(tmp_path: Path) -> No
 WRITE_ON_A_FULL_DISK = """
 import resource, sys
 from pathlib import Path
-from paper_checks.report import write_whole
+from paper_checks.bookkeeping import Book
+from paper_checks.claims import CLAIMS
+from paper_checks.report import write_report
 
 resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
 try:
-    write_whole(Path(sys.argv[1]), "new" * 1000)
-except OSError as error:
-    print(error.strerror)
+    write_report(Path(sys.argv[1]), Book(CLAIMS), "one in a million")
+except ValueError as error:
+    print(error)
 """
 
 
 def test_a_page_that_cannot_be_finished_leaves_the_older_one(tmp_path: Path) -> None:
     (tmp_path / "page.html").write_text("old")
     before = snapshot(tmp_path)
-    assert run(WRITE_ON_A_FULL_DISK, str(tmp_path / "page.html")).stdout == "File too large\n"
+    page = tmp_path / "page.html"
+    assert run(WRITE_ON_A_FULL_DISK, str(page)).stdout == f"out = {page}: cannot be written: File too large\n"
     assert snapshot(tmp_path) == before

@@ -1,7 +1,4 @@
-"""What fuzzing has found, and is not mended yet: each mend would change code that running measurements are known by.
-
-Every one needs a file that a stranger has made, whose checksum or hash is right.
-"""
+"""Files that a stranger has made, whose checksum or hash is right; and what else fuzzing has found in fullscale."""
 
 import io
 import json
@@ -26,11 +23,6 @@ RESUME = (
 )
 
 
-def mended_by(where: str, how: str) -> pytest.MarkDecorator:
-    """Mark a test that fails until a file of fullscale is mended."""
-    return pytest.mark.xfail(strict=True, reason=f"fullscale/{where}: {how}")
-
-
 def altered(place: Path, change: Callable[[dict[str, Any]], object]) -> None:
     """Change a record, and let it vouch for its recipe."""
     path = place / "run" / "record.json"
@@ -40,14 +32,12 @@ def altered(place: Path, change: Callable[[dict[str, Any]], object]) -> None:
     path.write_text(json.dumps(record | {"recipe_hash": sha256(text.encode()).hexdigest()[:16]}))
 
 
-@mended_by("files.py", "read_json: except RecursionError, too: 'is nested too deeply'")
 def test_a_record_that_is_nested_too_deeply_is_refused(trained: Path) -> None:
     with copy_of(trained) as place:
         (place / "run" / "record.json").write_text("[" * 100_000)
         assert obedient(main, "fullscale", MEASURE.split(), place).code == 2
 
 
-@mended_by("record.py", "typed: except UnicodeError, too, which msgspec raises over half of a surrogate pair")
 def test_the_record_that_holds_half_a_character_is_named(trained: Path) -> None:
     with copy_of(trained) as place:
         altered(place, lambda record: record.update({"data": "\ud800"}))
@@ -66,7 +56,6 @@ RECIPES = {
 }
 
 
-@mended_by("record.py", "read: typed(checked['recipe'], Recipe, path), whose types are not looked at")
 @pytest.mark.parametrize("name", RECIPES)
 def test_a_recipe_of_another_type_is_refused(name: str, trained: Path) -> None:
     with copy_of(trained) as place:
@@ -74,14 +63,12 @@ def test_a_recipe_of_another_type_is_refused(name: str, trained: Path) -> None:
         assert obedient(main, "fullscale", MEASURE.split(), place).code == 2
 
 
-@mended_by("record.py", "_contradiction: compare the number of epochs before it lists them, which 10^9 fill the memory")
 def test_a_recipe_of_more_epochs_than_there_can_be_is_refused(trained: Path) -> None:
     with copy_of(trained) as place:
         altered(place, lambda record: record["recipe"].update({"epochs": 10**30}))
         assert obedient(main, "fullscale", MEASURE.split(), place).code == 2
 
 
-@mended_by("record.py", "_contradiction: batch % processes must be 0, as training has it")
 def test_processes_that_could_not_share_a_batch_are_refused(trained: Path) -> None:
     with copy_of(trained) as place:
         altered(place, lambda record: record["hardware"].update({"processes": 3}))
@@ -114,7 +101,6 @@ CHECKPOINTS: dict[str, Change] = {
 }
 
 
-@mended_by("checkpoint.py", "_load: except Exception, and without warnings; Training.load: refuse what is no state")
 @pytest.mark.parametrize("what", CHECKPOINTS)
 def test_a_checkpoint_that_is_no_state_of_the_run_is_refused(what: str, trained: Path) -> None:
     with copy_of(trained) as place:
@@ -135,7 +121,6 @@ STATES = {
 }
 
 
-@mended_by("files.py", "read_torch: warnings.catch_warnings, for torch warns on stderr of what is then refused")
 @pytest.mark.parametrize("what", STATES)
 def test_nothing_but_the_refusal_of_a_file_of_torch_is_told(what: str, desk: Path) -> None:
     with copy_of(desk) as place:
@@ -144,7 +129,6 @@ def test_nothing_but_the_refusal_of_a_file_of_torch_is_told(what: str, desk: Pat
         assert obedient(main, "fullscale", line.split(), place).code == 2
 
 
-@mended_by("doctor/data.py", "file_batches: refuse tensors on the meta device, as factory.model does for weights")
 def test_batches_without_numbers_are_refused(desk: Path) -> None:
     with copy_of(desk) as place:
         (place / "batches.pt").write_bytes(saved(torch.empty(4, 3, 8, 8, device="meta")))
@@ -152,7 +136,6 @@ def test_batches_without_numbers_are_refused(desk: Path) -> None:
         assert obedient(main, "fullscale", line.split(), place).code == 2
 
 
-@mended_by("files.py", "replace: unlink the unfinished file in a finally, for Ctrl-C is no OSError")
 def test_ctrl_c_in_the_midst_of_writing_leaves_no_unfinished_file(trained: Path, monkeypatch) -> None:
     def interrupt(_: int) -> None:
         raise KeyboardInterrupt
@@ -163,7 +146,6 @@ def test_ctrl_c_in_the_midst_of_writing_leaves_no_unfinished_file(trained: Path,
         assert not [path for path in (place / "run").iterdir() if path.name.endswith(".unfinished")]
 
 
-@mended_by("launch.py", "device_named: refuse an index behind cpu, as it says that it does")
 def test_a_numbered_cpu_is_refused(trained: Path) -> None:
     with copy_of(trained) as place:
         assert obedient(main, "fullscale", [*MEASURE.split(), "--device", "cpu:5"], place).code == 2
