@@ -14,7 +14,6 @@ from typing import Annotated, Any, NotRequired, TypeAlias, TypedDict, TypeVar
 import msgspec
 import numpy as np
 import torch
-import torchvision
 
 from fullscale import recipes, sources
 from fullscale.contracts import refusal
@@ -217,7 +216,7 @@ def software() -> dict[str, str | None]:
         "python": platform.python_version(),
         "numpy": np.__version__,
         "torch": torch.__version__,
-        "torchvision": torchvision.__version__,
+        "torchvision": metadata.version("torchvision"),  # importing it takes seconds
         "cuda": torch.version.cuda if torch.cuda.is_available() else None,
     }
 

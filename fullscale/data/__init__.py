@@ -7,14 +7,13 @@ import torch
 
 from fullscale.contracts import refusal
 from fullscale.data import cifar
-from fullscale.data.folders import ImageFolders
 from fullscale.data.in_memory import Crop, InMemory
 from fullscale.data.normalise import Normalise
 from fullscale.data.order import kept
 from fullscale.data.source import WHOLE, Batch, Share, Source
 from fullscale.data.synthetic import synthetic
 
-__all__ = ["WHOLE", "Batch", "Crop", "DataName", "ImageFolders", "InMemory", "Share", "Source", "load", "synthetic"]
+__all__ = ["WHOLE", "Batch", "Crop", "DataName", "InMemory", "Share", "Source", "load", "synthetic"]
 
 DataName: TypeAlias = Literal["cifar10", "cifar100", "imagenet", "synthetic"]
 
@@ -52,6 +51,8 @@ def load(  # noqa: PLR0913 (the command line has them all)
         case "imagenet":
             if crop != "pixels":
                 raise refusal("crop", crop, "is for images that are padded, as ImageNet's are not")
+            from fullscale.data.folders import ImageFolders  # noqa: PLC0415 - torchvision takes its time
+
             return ImageFolders(root, device, images=images)
         case "synthetic":
             train = kept(images, 2048)

@@ -4,14 +4,16 @@ import hashlib
 from dataclasses import dataclass
 from http.client import HTTPException
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
-from torchvision import datasets
-from torchvision.datasets.utils import check_integrity
 
 from fullscale.contracts import refusal
 from fullscale.data.in_memory import Images
+
+if TYPE_CHECKING:
+    from torchvision import datasets
 
 SIDE = 32
 PIXELS = 3 * SIDE * SIDE
@@ -43,14 +45,23 @@ class Layout:
         train: files with the training images, in order.
         test: files with the test images, in order.
         labels: how many classes each label byte of a record tells apart; the last byte is the label.
-        torchvision: the same set as torchvision reads it.
+        folder_of_torchvision: that holds the same set as torchvision reads it.
+        called: what torchvision calls it.
     """
 
     folder: str
     train: tuple[File, ...]
     test: tuple[File, ...]
     labels: tuple[int, ...]
-    torchvision: type[datasets.CIFAR10]
+    folder_of_torchvision: str
+    called: str
+
+    @property
+    def torchvision(self) -> "type[datasets.CIFAR10]":
+        """The same set as torchvision reads it."""
+        from torchvision import datasets  # noqa: PLC0415 - it takes its time, for which most have no need
+
+        return getattr(datasets, self.called)
 
     @property
     def classes(self) -> int:
@@ -69,7 +80,8 @@ CIFAR10 = Layout(
     ),
     test=(File("test_batch.bin", 10_000, "8e2eb146ae340b09e24670f29cabc6326dba54da8789dab6768acf480273f65b"),),
     labels=(10,),
-    torchvision=datasets.CIFAR10,
+    folder_of_torchvision="cifar-10-batches-py",
+    called="CIFAR10",
 )
 
 CIFAR100 = Layout(
@@ -77,7 +89,8 @@ CIFAR100 = Layout(
     train=(File("train.bin", 50_000),),
     test=(File("test.bin", 10_000),),
     labels=(20, 100),
-    torchvision=datasets.CIFAR100,
+    folder_of_torchvision="cifar-100-python",
+    called="CIFAR100",
 )
 """No SHA-256 sum of its binary files is known to us: sizes, labels and equal classes must do. The fine label counts."""
 
@@ -98,14 +111,12 @@ def read(layout: Layout, root: Path, *, download: bool = False) -> tuple[Images,
     """
     if (root / layout.folder).is_dir():
         return _read_half(layout, root, layout.train), _read_half(layout, root, layout.test)
-    kind = layout.torchvision
     if download:
-        _download(kind, root)
-    elif not (root / kind.base_folder).is_dir():
-        raise refusal(
-            "root", root, f"has no {layout.folder} and no {kind.base_folder} in it: --download fetches the set"
-        )
-    return _from_torchvision(kind, root)
+        _download(layout.torchvision, root)
+    elif not (root / layout.folder_of_torchvision).is_dir():
+        there_is = f"has no {layout.folder} and no {layout.folder_of_torchvision} in it"
+        raise refusal("root", root, f"{there_is}: --download fetches the set")
+    return _from_torchvision(layout.torchvision, root)
 
 
 def _read_half(layout: Layout, root: Path, files: tuple[File, ...]) -> Images:
@@ -137,20 +148,22 @@ def _records(path: Path, file: File, labels: tuple[int, ...]) -> np.ndarray:
     return records
 
 
-def _download(kind: type[datasets.CIFAR10], root: Path) -> None:
+def _download(kind: "type[datasets.CIFAR10]", root: Path) -> None:
     try:
         kind(root, download=True)
     except (OSError, RuntimeError, HTTPException) as error:
         raise refusal("download", kind.url, f"failed: {' '.join(str(error).split())}") from error
 
 
-def _from_torchvision(kind: type[datasets.CIFAR10], root: Path) -> tuple[Images, Images]:
+def _from_torchvision(kind: "type[datasets.CIFAR10]", root: Path) -> tuple[Images, Images]:
+    from torchvision.datasets.utils import check_integrity  # noqa: PLC0415 - likewise
+
     for name, md5 in (*kind.train_list, *kind.test_list, (kind.meta["filename"], kind.meta["md5"])):
         if not check_integrity(path := root / kind.base_folder / name, md5):
             raise refusal("file", path, "is missing, truncated or altered: its MD5 is not torchvision's")
     return _images(kind(root, train=True)), _images(kind(root, train=False))
 
 
-def _images(half: datasets.CIFAR10) -> Images:
+def _images(half: "datasets.CIFAR10") -> Images:
     pixels = torch.from_numpy(half.data).permute(0, 3, 1, 2).contiguous()
     return Images(pixels, torch.tensor(half.targets))

@@ -1,7 +1,6 @@
 """What the doctor shows a model: random numbers, a folder of images, or batches in a file; the same in every pass."""
 
 import math
-import os
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -12,13 +11,10 @@ from typing import Any
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves
-from torchvision.datasets.folder import IMG_EXTENSIONS
 
 from fullscale.contracts import refusal, seeding, whole
 from fullscale.data import DataName, Source, load
 from fullscale.data.cifar import CIFAR10, CIFAR100, SIDE, Layout
-from fullscale.data.folders import MEAN, STD, middle, read_image
-from fullscale.data.normalise import Normalise
 from fullscale.data.order import parts
 from fullscale.doctor.patient import samples
 from fullscale.files import read_torch
@@ -118,14 +114,15 @@ def folder_batches(  # noqa: PLR0913 (the command line has them all)
         if shape != (3, SIDE, SIDE):
             raise refusal("input", "x".join(map(str, shape)), f"must be 3x{SIDE}x{SIDE}, as {found[0]} in {path} is")
         return _training_images(load(*found, device), batch, count, seed)
-    files = _spread(path, batch, count)
+    from fullscale.doctor import images  # noqa: PLC0415 - torchvision takes its time, which --help should not
+
+    files, read = _spread(path, sorted(images.below(path)), batch, count), images.reader(shape[1], shape[2], device)
     order = torch.randperm(len(files), generator=torch.Generator().manual_seed(seed))
-    prepare, normalise = middle(*shape[1:]), Normalise(MEAN, STD, device)
 
-    def read(part: Tensor) -> Tensor:
-        return normalise(torch.stack([read_image(files[i], prepare) for i in part.tolist()]).to(device))
+    def start() -> Iterator[Tensor]:
+        return (read([files[i] for i in part.tolist()]) for part in parts(order, batch))
 
-    return Batches(lambda: map(read, parts(order, batch)), len(files), f"images below {path}")
+    return Batches(start, len(files), f"images below {path}")
 
 
 def file_batches(path: Path) -> Batches:
@@ -158,7 +155,7 @@ def _cifar(path: Path) -> tuple[DataName, Path] | None:
     """Which set it is, and the folder that holds the set's own."""
     path = path.resolve()
     for name, layout in LAYOUTS.items():
-        for own in (layout.folder, layout.torchvision.base_folder):
+        for own in (layout.folder, layout.folder_of_torchvision):
             if path.name == own:
                 return name, path.parent
             if (path / own).is_dir():
@@ -172,18 +169,9 @@ def _training_images(source: Source, batch: int, count: int, seed: int) -> Batch
     return Batches(lambda: islice(source.train_batches(batch, seed, UNSEEN), taken), seen, source.name)
 
 
-def _spread(path: Path, batch: int, count: int) -> list[Path]:
-    """The images to take of those below a folder."""
-    found = sorted(_images(path))
+def _spread(path: Path, found: list[Path], batch: int, count: int) -> list[Path]:
+    """The images to take of those found below a folder."""
     if len(found) < 2:
         raise refusal("data", path, f"must hold images, at least 2 in it or below: there are {len(found)}")
     taken = min(len(found), batch * _whole(len(found), batch, count))
     return [found[i * len(found) // taken] for i in range(taken)]
-
-
-def _images(path: Path) -> Iterator[Path]:
-    """Every image below a folder, but what is hidden: thumbnails, and what other systems leave behind."""
-    for folder, below, names in os.walk(path):
-        below[:] = [name for name in below if not name.startswith(".")]
-        shown = (name for name in names if not name.startswith("."))
-        yield from (Path(folder) / name for name in shown if name.lower().endswith(IMG_EXTENSIONS))

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from fullscale.data import ImageFolders, load
+from fullscale.data import load
+from fullscale.data.folders import ImageFolders
 
 CPU = torch.device("cpu")
 MEAN, STD = (torch.tensor(values).view(3, 1, 1) for values in ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225)))

@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from fullscale.data import ImageFolders, Share, Source
+from fullscale.data import Share, Source
+from fullscale.data.folders import ImageFolders
 from fullscale.data.in_memory import Images, InMemory
 from fullscale.data.normalise import Normalise
 
