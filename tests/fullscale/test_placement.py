@@ -31,7 +31,7 @@ each_small_net = pytest.mark.parametrize(
 )
 Make: TypeAlias = Callable[[], nets.Net]
 NOISES: list[tuple[dict[str, float], type[nn.Module]]] = [
-    ({"drop": 0.5}, nn.Dropout),
+    ({"drop": 0.3}, nn.Dropout),
     ({"uout": 0.3}, Uout),
     ({"sigma": 1.0}, GaussianDropout),
 ]
