@@ -4,7 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Iterable
-from itertools import dropwhile, takewhile
+from itertools import groupby
 from typing import TypeAlias
 
 import tyro
@@ -122,10 +122,11 @@ def needed(made: Table, console: Console) -> int:
 
 
 def one_line(box: str) -> str:
-    """Condense a box of tyro's to its title and what stands above its inner rule."""
+    """Condense a box of tyro's to its title and what it tells, without the advice to ask for help."""
     title, *body = (line.strip("╭╮╰╯│─ ") for line in box.strip().splitlines())
-    text = " ".join(takewhile(_is_text, dropwhile(lambda line: not _is_text(line), body)))
-    return text if text.startswith(title) else f"{title}: {text}"
+    parts = (" ".join(lines) for is_text, lines in groupby(body, _is_text) if is_text)
+    told = "; ".join(part for part in parts if not part.startswith("For full helptext"))
+    return told if told.startswith(title) else f"{title}: {told}"
 
 
 def _is_text(line: str) -> bool:

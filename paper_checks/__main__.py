@@ -18,7 +18,7 @@ from simulator.terminal import run, silence_stdout
 
 README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- claims:begin -->", "<!-- claims:end -->"
-STALE, BAD_INPUT = 1, 2
+STALE, BAD_INPUT, INTERRUPTED = 1, 2, 130
 
 
 @dataclass(frozen=True)
@@ -97,14 +97,16 @@ def main(arguments: list[str] | None = None) -> int:
         return complain("stdout is closed: there is nowhere to print to", BAD_INPUT)
     try:
         return run(COMMANDS, "paper_checks", arguments)
+    except KeyboardInterrupt:
+        return complain("interrupted", INTERRUPTED)
     except BrokenPipeError:  # the reader, say `head`, has seen enough
         silence_stdout()
         return 0
     except OSError as error:
         if error.filename is None:  # else it is not about stdout
             silence_stdout()
-            return complain(f"stdout: {error.strerror}", BAD_INPUT)
-        return complain(f"file = {error.filename}: {error.strerror}", BAD_INPUT)
+        about = "stdout" if error.filename is None else f"file = {error.filename}"
+        return complain(f"{about}: {error.strerror}", BAD_INPUT)
     except ValueError as error:
         return complain(str(error), BAD_INPUT)
 

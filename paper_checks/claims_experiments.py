@@ -3,28 +3,11 @@
 None of these verdicts says what networks do; `claims_training` lists the experiments that would.
 """
 
-from paper_checks.claims_errors import ERROR_CLAIMS
-from paper_checks.claims_training import TRAINING_CLAIMS
 from paper_checks.ledger import Claim, Evidence, Verdict
 
 _REPORTED = (Evidence.REPORTED,)
 
 SHIFT_CLAIMS: tuple[Claim, ...] = (
-    Claim(
-        "TRANSCRIPTION",
-        "Tables 1-5",
-        "The printed numbers stand in reported.py as they were proof-read, digit by digit.",
-        _REPORTED,
-        Verdict.HOLDS,
-    ),
-    Claim(
-        "ROUNDING",
-        "Tables 1-5",
-        "A printed number stands for every value that rounds to it, and each verdict on the tables allows for all of "
-        "them.",
-        (Evidence.ENUMERATED,),
-        Verdict.HOLDS,
-    ),
     Claim(
         "F1b",
         "Fig. 1, lower part",
@@ -193,5 +176,3 @@ SHIFT_CLAIMS: tuple[Claim, ...] = (
         "No bound on the shift is named. In Table 2 WRN at 0.7 shifts less than PreResNet at 0.3 or ResNeXt at 0.5.",
     ),
 )
-
-CLAIMS: tuple[Claim, ...] = SHIFT_CLAIMS + ERROR_CLAIMS + TRAINING_CLAIMS

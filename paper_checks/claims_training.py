@@ -245,21 +245,6 @@ LIVE = (
     ),
 )
 
-RECORDS = (
-    holds(
-        "CRITERIA",
-        "beyond Section 4",
-        "What a reduced run must show was stated before it was made; as code, each criterion can come out either way.",
-        Evidence.ENUMERATED,
-    ),
-    holds(
-        "RECORDS",
-        "beyond Section 4",
-        "The records behind trained claims are as they were sealed, and each is of a run that an experiment has.",
-        Evidence.ENUMERATED,
-    ),
-)
-
 LITERATURE = (
     _open(
         "S1-REPLACES",
@@ -300,5 +285,5 @@ LITERATURE = (
     ),
 )
 
-_ALL = SHIFT_RUNS + ERROR_RUNS + BEYOND_RUNS + RECORDS + LIVE + LITERATURE
+_ALL = SHIFT_RUNS + ERROR_RUNS + BEYOND_RUNS + LIVE + LITERATURE
 TRAINING_CLAIMS: tuple[Claim, ...] = tuple(map(examined, _ALL))

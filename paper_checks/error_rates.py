@@ -79,9 +79,9 @@ class Budget:
             return "no statistical comparison was made"
         weakest = f"{max(self.caught):.2%} (the weakest check)" if self.caught else "no promised size"
         return (
-            f"{self.spent} statistical comparisons, each rejecting at {rejects_at():.2f} standard errors or "
-            f"more: false alarms below {FALSE_ALARMS:g} a run; errors of {weakest} would be caught with "
-            f"probability {POWER}"
+            f"{self.spent} statistical comparisons, {self.ordered} of them of order alone, each rejecting at "
+            f"{rejects_at():.2f} standard errors or more: false alarms below {FALSE_ALARMS:g} a run; errors of "
+            f"{weakest} would be caught with probability {POWER}"
         )
 
 

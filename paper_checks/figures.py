@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeAlias
 
 import matplotlib as mpl
 import numpy as np
@@ -40,6 +40,7 @@ STYLE: dict[Any, Any] = {
     "errorbar.capsize": 2,
 }
 WIDTH, HEIGHT = 4.0, 3.1
+Curve: TypeAlias = Callable[[Array], Array]
 SAMPLES = 20_000
 HIDDEN_ERRORS = "Error bars are two standard errors to either side; where none shows, it is smaller than its marker."
 
@@ -54,13 +55,13 @@ def by_drop_ratio() -> Picture:
     """Eqs. 6 and 10 over the drop ratio."""
     figure, axes = _blank("drop ratio 1 − p", "shift Δ = Var_Test / Var_Train")
     drops, smooth = np.linspace(0.1, 0.9, 9), np.linspace(0, 0.97, 98)
+    off: list[float] = []
     for c, look in ((0.0, Look(BLUE, "o")), (1.0, Look(VERMILLION, "s"))):
         points = [_case_a(Dropout(1 - drop), seed, c) for seed, drop in enumerate(drops)]
-        look.draw(axes, smooth, _values("eq6", retain=1 - smooth, c=c, v=1.0), drops, points)
+        off += look.draw(axes, smooth, _over_drop("eq6", c=c, v=1.0), drops, points)
     for d, look in ((40, Look(GREEN, "^")), (320, Look(PURPLE, "D"))):
         points = [_case_b(Dropout(1 - drop), seed, d, 0.1, 0.2) for seed, drop in enumerate(drops)]
-        derived = _values("eq10", retain=1 - smooth, c=0.0, v=1.0, rho=0.2, d=d, cos2=0.1)
-        look.draw(axes, smooth, derived, drops, points)
+        off += look.draw(axes, smooth, _over_drop("eq10", c=0.0, v=1.0, rho=0.2, d=d, cos2=0.1), drops, points)
     axes.set(xlim=(0, 1), ylim=(0, 1.02))
     _say(axes, (0.30, 0.45), "(a), c = 1", "right")
     along = {"rotation": -45, "rotation_mode": "anchor", "transform_rotates_text": True}
@@ -72,10 +73,9 @@ def by_drop_ratio() -> Picture:
         "drop",
         "The shift against the drop ratio",
         "Four falling curves that start at 1 without Dropout. Case (a) with mean 1 falls fastest, case (a) with mean 0 "
-        "is the straight line Δ = p, and case (b) stays above both, the wider layer the most. All points lie on "
-        "their curves.",
+        "is the straight line Δ = p, and case (b) stays above both, the wider layer the most.",
         f"Curves: Eqs. 6 and 10, derived. Points: simulated, {SAMPLES:,} values each, v = 1; in case (b) c = 0, "
-        f"ρ = 0.2, cos²θ = 0.1, d = 40 and 320. {HIDDEN_ERRORS}",
+        f"ρ = 0.2, cos²θ = 0.1, d = 40 and 320. {HIDDEN_ERRORS} {_farthest(off)}",
     )
 
 
@@ -84,9 +84,9 @@ def by_width() -> Picture:
     figure, axes = _blank("width d cos²θ", "shift Δ at drop ratio 0.5")
     axes.set_xscale("log", base=2)
     looks = (Look(BLUE, "o"), Look(GREEN, "^"), Look(PURPLE, "D"))
+    off = _draw_over_width(axes, Look(VERMILLION, "s"), -0.1, 10, np.array([0.25, 1, 4, 7, 10]))
     for rho, look in zip((0.0, 0.1, 0.5), looks, strict=True):
-        _draw_over_width(axes, look, rho, 128, np.array([0.25, 1, 4, 16, 64, 128]))
-    _draw_over_width(axes, Look(VERMILLION, "s"), -0.1, 10, np.array([0.25, 1, 4, 7, 10]))
+        off += _draw_over_width(axes, look, rho, 128, np.array([0.25, 1, 4, 16, 64, 128]))
     axes.set(ylim=(0, 1.02))
     axes.set_xticks([0.25, 1, 4, 16, 64], ["1/4", "1", "4", "16", "64"])
     _say(axes, (20, 0.95), "ρ = 0.5", "right")
@@ -102,15 +102,16 @@ def by_width() -> Picture:
         "cross at width 1.",
         f"Width heals only positively correlated inputs. Curves: Eq. 10 (the same as Eq. 12), derived. Points: "
         f"simulated, {SAMPLES:,} values each, c = 0, v = 1, p = 0.5; d = 128, and d = 10 at ρ = −0.1, which "
-        f"−1/(d − 1) ≤ ρ still allows. {HIDDEN_ERRORS}",
+        f"−1/(d − 1) ≤ ρ still allows. {HIDDEN_ERRORS} {_farthest(off)}",
     )
 
 
-def _draw_over_width(axes: Axes, look: "Look", rho: float, d: int, widths: Array) -> None:
-    smooth = np.geomspace(0.18, d, 100)
+def _draw_over_width(axes: Axes, look: "Look", rho: float, d: int, widths: Array) -> list[float]:
+    def curve(width: Array) -> Array:
+        return _values("eq10", retain=0.5, c=0.0, v=1.0, rho=rho, d=d, cos2=width / d)
+
     points = [_case_b(Dropout(0.5), seed, d, width / d, rho) for seed, width in enumerate(widths)]
-    derived = _values("eq10", retain=0.5, c=0.0, v=1.0, rho=rho, d=d, cos2=smooth / d)
-    look.draw(axes, smooth, derived, widths, points)
+    return look.draw(axes, np.geomspace(0.18, d, 100), curve, widths, points)
 
 
 def by_depth() -> Picture:
@@ -118,12 +119,12 @@ def by_depth() -> Picture:
     blocks, units = 10, 8
     figure, axes = _blank("blocks L", "variance of the L-th BN's output in test")
     axes.set_yscale("log")
-    depths = np.arange(blocks + 1.0)
+    depths, off = np.arange(blocks + 1.0), list[float]()
     for drop, look in ((0.1, Look(BLUE, "o")), (0.3, Look(GREEN, "^")), (0.5, Look(VERMILLION, "s"))):
         local = EQUATIONS["eq6"].evaluate(retain=1 - drop, c=0, v=1)
-        derived = _values("chain", noise_var=1 / local - 1, depth=depths)
-        look.draw(axes, depths, derived, depths[1:], _linear_stack(1 - drop, blocks, units))
-        axes.text(blocks + 0.25, derived[-1], f"drop {drop}", verticalalignment="center")
+        curve = _over("depth", "chain", noise_var=1 / local - 1)
+        off += look.draw(axes, depths, curve, depths[1:], _linear_stack(1 - drop, blocks, units))
+        axes.text(blocks + 0.25, curve(depths)[-1], f"drop {drop}", verticalalignment="center")
     axes.set(xlim=(0, blocks + 2), ylim=(5e-4, 1.3))
     axes.set_yticks([1, 0.1, 0.01, 0.001], ["1", "0.1", "0.01", "0.001"])
     axes.set_xticks(range(0, blocks + 1, 2))
@@ -132,10 +133,10 @@ def by_depth() -> Picture:
         "depth",
         "The chain reaction in a linear stack",
         "Three straight lines on a logarithmic axis, from 1 before the first block down to 0.35 at drop ratio 0.1, "
-        "0.03 at 0.3 and 0.001 at 0.5 after ten blocks. All points lie on their lines.",
+        "0.03 at 0.3 and 0.001 at 0.5 after ten blocks.",
         f"Lines: Δ^L, derived; with c = 0 and ρ = 0, Δ = p. Points: simulated stacks of blocks of Dropout, a random "
         f"rotation of {units} units, and BN, trained in batches of 1024. Training made every variance 1. "
-        f"{HIDDEN_ERRORS}",
+        f"{HIDDEN_ERRORS} {_farthest(off)}",
     )
 
 
@@ -159,12 +160,15 @@ def by_noise() -> Picture:
     figure, axes = _blank("variance of the noise s²", "shift Δ")
     smooth = np.geomspace(0.02, 1.1, 60)
     axes.set_xscale("log")
-    for rho, style in ((0.0, "-"), (0.2, "--")):
-        axes.plot(smooth, _values("shift", noise_var=smooth, c=0.0, v=1.0, rho=rho, d=40, cos2=0.1), style, color=INK)
+    curves = {rho: _over("noise_var", "shift", c=0.0, v=1.0, rho=rho, d=40, cos2=0.1) for rho in (0.0, 0.2)}
+    for curve, style in zip(curves.values(), ("-", "--"), strict=True):
+        axes.plot(smooth, curve(smooth), style, color=INK)
+    off: list[float] = []
     for (name, marker, noise, variances), colour in zip(noises, (BLUE, VERMILLION, GREEN), strict=True):
-        for rho in (0.0, 0.2):
+        for rho, curve in curves.items():
             points = [_case_b(noise(s2), seed, 40, 0.1, rho) for seed, s2 in enumerate(variances)]
             Look(colour, marker, name if rho else None).points(axes, variances, points)
+            off += _distances(points, curve(variances))
     axes.set(ylim=(0.45, 1.02))
     axes.set_xticks([0.03, 0.1, 0.3, 1], ["0.03", "0.1", "0.3", "1"])
     axes.minorticks_off()
@@ -175,11 +179,11 @@ def by_noise() -> Picture:
         figure,
         "noise",
         "Only the variance of the noise matters",
-        "Two falling curves, one for each correlation of the inputs. Dropout, Uout and Gaussian noise of the same "
-        "variance lie on the same curve.",
+        "Two falling curves, one for each correlation of the inputs, with the points of Dropout, Uout and Gaussian "
+        "noise.",
         f"Curves: the shift under any multiplicative noise of mean 1 and variance s², derived. Points: simulated, "
         f"{SAMPLES:,} values each, c = 0, v = 1, d = 40, cos²θ = 0.1. Uout at its largest, β = 1, has s² = 1/3. "
-        f"{HIDDEN_ERRORS}",
+        f"{HIDDEN_ERRORS} {_farthest(off)}",
     )
 
 
@@ -191,10 +195,11 @@ class Look:
     marker: str
     label: str | None = None
 
-    def draw(self, axes: Axes, at: Array, derived: Array, measured_at: Array, points: Sequence[Estimate]) -> None:
-        """Draw the points over their curve."""
-        axes.plot(at, derived, color=self.colour, linewidth=1.4)
+    def draw(self, axes: Axes, at: Array, curve: Curve, measured_at: Array, points: Sequence[Estimate]) -> list[float]:
+        """Draw the points over their curve, and return their distances from it in standard errors."""
+        axes.plot(at, curve(at), color=self.colour, linewidth=1.4)
         self.points(axes, measured_at, points)
+        return _distances(points, curve(measured_at))
 
     def points(self, axes: Axes, measured_at: Array, points: Sequence[Estimate]) -> None:
         """Draw estimates, each with two standard errors to either side."""
@@ -210,6 +215,24 @@ def _case_b(noise: Noise, seed: int, d: int, cos2: float, rho: float) -> Estimat
     rng = np.random.default_rng(seed)
     inputs, weights = Equicorrelated(d, 0.0, 1.0, rho), weights_with_cos2(d, cos2, rng)
     return measure_case("b", inputs, noise, weights, SAMPLES, rng).shift
+
+
+def _distances(points: Sequence[Estimate], derived: Array) -> list[float]:
+    return [abs(point.value - value) / point.stderr for point, value in zip(points, derived, strict=True)]
+
+
+def _farthest(distances: Sequence[float]) -> str:
+    """Say how far the points are from their curves, which who looks cannot see."""
+    return f"The farthest of {len(distances)} points is {max(distances):.1f} standard errors off its curve."
+
+
+def _over(along: str, name: str, **given: float) -> Curve:
+    """An equation's right side over one of its arguments."""
+    return lambda at: _values(name, **given, **{along: at})
+
+
+def _over_drop(name: str, **given: float) -> Curve:
+    return lambda drop: _values(name, retain=1 - drop, **given)
 
 
 def _values(name: str, **arguments: float | Array) -> Array:

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from paper_checks.comparing import Setting, exact, proved, settings_of_case_b, value
 from paper_checks.controls import Unscaled
 from paper_checks.error_rates import agree, all_agree, disagree
-from paper_checks.ledger import Evidence, check
+from paper_checks.ledger import Evidence, check, control
 from simulator import BatchMeans, Dropout, Equicorrelated, FiniteInputs, enumerate_dropout, measure_case
 from theory import EQUATIONS
 from theory import symbols as s
@@ -78,8 +78,8 @@ def test_simulated_units_obey_eqs_5_and_6(seed: int, setting: Setting) -> None:
     all_agree(lambda n: measure_case("a", inputs, noise, None, n, rng), expected)
 
 
-@check("E5", Evidence.SIMULATED)
-@check("E6", Evidence.SIMULATED)
+@control("E5")
+@control("E6")
 def test_a_dropout_that_forgets_its_scaling_disobeys_eqs_5_and_6(rng: np.random.Generator) -> None:
     result = measure_case("a", Equicorrelated(1, 0.5, 1.0, 0.0), Unscaled(0.5), None, 200_000, rng)
     disagree(result.var_train, value("eq5", retain=0.5, c=0.5, v=1))

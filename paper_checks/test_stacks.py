@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from paper_checks.comparing import drift, exact, relative_drift, rotation, value
-from paper_checks.error_rates import agree, disagree, surely_above, times
+from paper_checks.error_rates import agree, disagree, quotient, surely_above, times
 from paper_checks.ledger import Evidence, Verdict, check
 from simulator import (
     BatchNorm,
@@ -65,12 +65,11 @@ def test_over_eight_simulated_relu_blocks_variances_fall_faster_than_p_to_the_de
     for earlier, deeper in pairwise(readings):
         assert above(times(RETAIN, earlier.shift), deeper.shift)
         assert above(drift(deeper), drift(earlier))
-    assert not above(drift(readings[0]), 0.0)
-    assert not above(times(-1, drift(readings[0])), 0.0)
-    # BN remembers ever more variance: in units of its deviation the drift no longer grows in the eighth block.
+    agree(quotient(readings[0].real_mean, readings[0].moving_mean), 1.0, catches=0.02, replicas=REPLICAS)
+    # BN remembers ever more variance: in units of its deviation the drift hardly grows any more in the eighth block.
     sixth, seventh, eighth = map(relative_drift, readings[5:])
     assert above(seventh, sixth)
-    assert not above(eighth, seventh)
+    assert above(times(1.04, seventh), eighth)
     # Without Dropout there is only what finite batches do: the unbiased variance behind a BN is m/(m-1), in training.
     undisturbed = deep([ReLU()], 8, 64, 4096, rng)[-1]
     assert above(undisturbed.shift, RETAIN)
@@ -97,4 +96,4 @@ def test_width_removes_the_simulated_shift_of_correlated_inputs_only(rng: np.ran
     for narrower, wider in pairwise(shifts):
         if rho > 0:
             disagree(wider, narrower.value, replicas=REPLICAS)
-        assert above(wider, narrower) == (rho > 0)
+            assert above(wider, narrower)

@@ -1,5 +1,6 @@
 """The text of Sections 1, 4, 5 and 6, held against the paper's own tables: nothing here is a reproduction."""
 
+import json
 from collections.abc import Mapping
 from fractions import Fraction
 
@@ -90,13 +91,10 @@ def test_the_transcript_is_the_one_that_was_proof_read() -> None:
 
 
 @control("TRANSCRIPTION")
-@pytest.mark.parametrize("figures", [TABLE2, *TABLE1.values(), *TABLE3.values(), *TABLE4.values(), *TABLE5.values()])
-def test_one_changed_digit_breaks_the_seal(figures: Mapping[str, Mapping[str, str]]) -> None:
-    sealed = digest({"block": figures})
-    for name, row in figures.items():
-        for column, text in row.items():
-            for other in one_digit_changes(text):
-                assert digest({"block": altered(figures, name, column, other)}) != sealed
+def test_one_changed_digit_breaks_the_seal() -> None:
+    changed = [digest(json.loads(other)) for other in one_digit_changes(json.dumps(TRANSCRIPT))]
+    assert len(changed) > 500
+    assert SEAL not in changed
 
 
 @control("TRANSCRIPTION")

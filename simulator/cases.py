@@ -88,7 +88,7 @@ def measure_case(  # noqa: PLR0913, PLR0917 (each argument is a part of the expe
     with closing(in_order(variances, parts, min(cores(threads), fitting))) as results:
         for rows in results:
             stats.add(rows)
-            if progress is not None and stats.batches >= 2:
+            if progress is not None and stats.batches >= 2 and stats.mean("var_train").value:
                 progress(_result(stats))
     return _result(stats)
 

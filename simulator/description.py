@@ -40,7 +40,7 @@ class Experiment:
     """A stack, what it is fed, and how it is measured.
 
     Attributes:
-        inputs: samples x: (n, d) or (n, channels, h, w), in single precision unless their mean asks for double.
+        inputs: samples x: (n, d) or (n, channels, h, w), in single precision where `smallest_dtype` picks it.
         plan: the layers, whose weights depend on the seed and on nothing else.
         measuring: how much is measured.
     """
@@ -132,7 +132,7 @@ def _maps(table: Table) -> Fed:
     table.require_known("kind", "channels", "size", "spatial", *COMMON)
     channels, size = table.get("channels", count(1)), table.get("size", pair(1))
     spatial = table.get_or("spatial", number, 0.0)
-    common = _common(table, channels * math.prod(size), spatial)
+    common = _common(table, channels, spatial, math.prod(size))
     with table.placed():
         return FeatureMaps(channels, size, spatial=spatial, **common), (channels, *size)
 
@@ -141,7 +141,7 @@ INPUTS: dict[str, Callable[[Table], Fed]] = {"units": _units, "maps": _maps}
 COMMON = ("mean", "variance", "correlation", "draw", "freedom")
 
 
-def _common(table: Table, d: int, spatial: float = 0.0) -> dict[str, Any]:
+def _common(table: Table, d: int, spatial: float = 0.0, places: int = 1) -> dict[str, Any]:
     mean, variance = table.get("mean", number), table.get("variance", number)
     correlation = table.get_or("correlation", number, 0.0)
     return {
@@ -150,7 +150,7 @@ def _common(table: Table, d: int, spatial: float = 0.0) -> dict[str, Any]:
         "correlation": correlation,
         "draw": table.get_or("draw", choice(*get_args(Draw)), "gaussian"),
         "freedom": table.get_or("freedom", number, None),
-        "dtype": smallest_dtype(d, mean, variance, correlation, spatial),
+        "dtype": smallest_dtype(d, mean, variance, correlation, spatial, places=places),
     }
 
 

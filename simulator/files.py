@@ -79,38 +79,46 @@ def whole_file(path: Path | None) -> Iterator[TextIO | None]:
         yield None
         return
     path = output(path)
-    unfinished = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        opened = unfinished.open("w", encoding="utf-8", newline="")
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    try:
-        with opened as file:
-            yield file
-            written = file.tell() > 0
-        if written:
-            unfinished.replace(path)
-    except OSError as error:
-        raise _unwritable(path, error) from error
-    finally:
-        unfinished.unlink(missing_ok=True)
+    with _beside(path) as unfinished, unfinished.open("w", encoding="utf-8", newline="") as file:
+        yield file
 
 
 def replace(path: Path, content: bytes) -> None:
-    """Put bytes in a file's place, at one stroke. Two writers at once would be in each other's way.
+    """Put bytes in a file's place, at one stroke.
 
     Raises:
         ValueError: if it cannot be written; the file then stays as it was.
     """
-    unfinished = path.with_name(f".{path.name}.unfinished")
-    try:
+    with _beside(path) as unfinished:
         unfinished.write_bytes(content)
-        unfinished.replace(path)
+
+
+@contextlib.contextmanager
+def _beside(path: Path) -> Iterator[Path]:
+    """Name a file, which takes the place of `path` once the disk has it, if something was written; else it goes."""
+    unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")  # others may write the same file
+    try:
+        yield unfinished
+        if unfinished.stat().st_size:
+            _settle(unfinished)
+            unfinished.replace(path)
+            _settle(path.parent)
     except OSError as error:
         raise _unwritable(path, error) from error
     finally:  # after Ctrl-C, too
         with contextlib.suppress(OSError):
-            unfinished.unlink()
+            unfinished.unlink(missing_ok=True)
+
+
+def _settle(path: Path) -> None:
+    """Wait until the disk has a file's content, or the names in a folder."""
+    if sys.platform == "win32":
+        return  # folders cannot be opened there
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 @contextlib.contextmanager

@@ -73,8 +73,10 @@ def check_moments(name: str, d: int, mean: float, variance: float, correlation: 
         raise refusal("correlation rho", correlation, rule)
 
 
-def smallest_dtype(d: int, mean: float, variance: float, correlation: float, spatial: float = 0.0) -> DType:
-    """Pick float32 where it resolves any sum of d such inputs, else float64.
+def smallest_dtype(  # noqa: PLR0913 (inputs have so many moments)
+    d: int, mean: float, variance: float, correlation: float, spatial: float = 0.0, *, places: int = 1
+) -> DType:
+    """Pick float32 where it resolves any sum of such inputs, d units or d channels of so many places, else float64.
 
     Rounding adds some d eps^2 (c^2 + v) to the variance of a sum, per unit of weight; correlation may leave the sum as
     little as the least eigenvalue of the inputs' covariance. float32 must add less than a millionth of that, and leave
@@ -84,7 +86,7 @@ def smallest_dtype(d: int, mean: float, variance: float, correlation: float, spa
         return "float64"
     among_units = min(1 - correlation, 1 + (d - 1) * correlation) if d > 1 else 1.0
     among_places = ((1 - abs(spatial)) / (1 + abs(spatial))) ** 2
-    added = d * float(np.finfo(np.float32).eps) ** 2 * (mean**2 / variance + 1)
+    added = d * places * float(np.finfo(np.float32).eps) ** 2 * (mean**2 / variance + 1)
     return "float32" if added < 1e-6 * among_units * among_places else "float64"
 
 

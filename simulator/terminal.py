@@ -5,7 +5,7 @@ import io
 import os
 import sys
 from collections.abc import Callable, Iterable, Mapping
-from itertools import dropwhile, takewhile
+from itertools import groupby
 from typing import Any, TypeAlias
 
 import tyro
@@ -56,11 +56,19 @@ def table(title: str, caption: str, columns: Iterable[str]) -> Table:
     return made
 
 
+class Page(Console):
+    """Stdout, whose reader may have seen enough: `main` says what comes of that, where rich would exit with 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Pass it on."""
+        raise BrokenPipeError
+
+
 def show(above: str, made: Table) -> None:
     """Print a dim line and a table."""
-    console = Console()
+    console = Page()
     if not console.is_terminal:
-        console = Console(width=WIDTH_OF_A_PIPE)
+        console = Page(width=WIDTH_OF_A_PIPE)
     console.print(above, style="dim", highlight=False, markup=False)
     console.print(made)
 
@@ -97,10 +105,11 @@ def _parsed(commands: Mapping[str, Callable[..., Any]], program: str, arguments:
 
 
 def one_line(box: str) -> str:
-    """Condense a box of tyro's to its title and what stands above its inner rule."""
+    """Condense a box of tyro's to its title and what it tells, without the advice to ask for help."""
     title, *body = (line.strip("╭╮╰╯│─ ") for line in box.strip().splitlines())
-    text = " ".join(takewhile(_is_text, dropwhile(lambda line: not _is_text(line), body)))
-    return text if text.startswith(title) else f"{title}: {text}"
+    parts = (" ".join(lines) for is_text, lines in groupby(body, _is_text) if is_text)
+    told = "; ".join(part for part in parts if not part.startswith("For full helptext"))
+    return told if told.startswith(title) else f"{title}: {told}"
 
 
 def _is_text(line: str) -> bool:

@@ -5,6 +5,7 @@ import io
 import os
 import sys
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Literal
 
 import tyro
@@ -15,7 +16,7 @@ from theory.equation import Equation
 from theory.expectation import AXIOMS
 from theory.rendering import document
 
-BAD_INPUT = 2
+BAD_INPUT, INTERRUPTED = 2, 130
 NAME_WIDTH, TITLE_WIDTH = 20, 80
 
 
@@ -81,9 +82,13 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command line, and return its exit code."""
     if sys.stdout is None:
         return _complain("stdout is closed: there is nowhere to print to")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # where Greek letters cannot be printed
     try:
         _parse(arguments)()
         sys.stdout.flush()
+    except KeyboardInterrupt:
+        return _complain("interrupted", INTERRUPTED)
     except ValueError as error:
         return _complain(str(error))
     except BrokenPipeError:  # the reader, say `head`, has seen enough
@@ -94,10 +99,10 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-def _complain(message: str) -> int:
+def _complain(message: str, code: int = BAD_INPUT) -> int:
     if sys.stderr is not None:  # where it is closed, print would take stdout
         print("theory:", *message.split(), file=sys.stderr)
-    return BAD_INPUT
+    return code
 
 
 def _silence_stdout() -> None:
@@ -139,10 +144,15 @@ def _parse(arguments: list[str] | None) -> Command:
 
 
 def _one_line(box: str) -> str:
-    """Condense tyro's box to its title and what stands above its inner rule."""
+    """Condense a box of tyro's to its title and what it tells, without the advice to ask for help."""
     title, *body = (line.strip("╭╮╰╯│─ ") for line in box.strip().splitlines())
-    told = " ".join(body[: body.index("")] if "" in body else body)
+    parts = (" ".join(lines) for is_text, lines in groupby(body, _is_text) if is_text)
+    told = "; ".join(part for part in parts if not part.startswith("For full helptext"))
     return told if told.startswith(title) else f"{title}: {told}"
+
+
+def _is_text(line: str) -> bool:
+    return bool(line.strip("-"))  # without UTF-8 there is no box, and its rules are dashes
 
 
 if __name__ == "__main__":

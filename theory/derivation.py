@@ -115,6 +115,24 @@ class Derivation(Sequence[Step]):
         """Add an upper bound; as `at_least`, with `margin` the distance below the bound."""
         return self._bounded(bound, reason, margin, positive, sign=-1)
 
+    def with_sign_of(self, other: Expr, reason: str, quotient: Expr, positive: tuple[Expr, ...] = ()) -> "Derivation":
+        """Add that the expression has the sign of another one, and is zero with it.
+
+        Args:
+            other: whose sign it has.
+            reason: in words.
+            quotient: the one over the other, in a form that can be seen to be positive in the feasible domain.
+            positive: as in `at_least`.
+
+        Raises:
+            DerivationError: where `quotient` is not the quotient, or cannot be seen to be positive.
+        """
+        if not vanishes(self._meant(self.result - other * quotient)):
+            raise DerivationError(f"{reason}: {self.result} is not {other} times {quotient}")
+        if not _visible_sign(quotient, positive)[0]:
+            raise DerivationError(f"{reason}: the sign of {quotient} cannot be read off")
+        return self._with(Step("has the sign of", other, reason, positive=positive))
+
     def residual(self, left: Expr, right: Expr, axioms: tuple[Axiom, ...]) -> Expr:
         """What is left of left - right when only these axioms are granted."""
         return factor(self._reduced(left, axioms) - self._reduced(right, axioms))

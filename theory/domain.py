@@ -148,12 +148,13 @@ def check_together(values: Mapping[str, Any]) -> dict[str, Any]:
         raise ValueError("different lengths: " + ", ".join(f"{name} has {size}" for name, size in lengths.items()))
     if "w" in values and not any(values["w"]):
         raise refusal("w", ", ".join(map(str, values["w"])), WEIGHTS.allowed)
-    width = next((int(values[name]) for name in ("d", "m") if name in values), next(iter(lengths.values()), None))
+    size = "m" if "m" in values else "d"
+    width = int(values[size]) if size in values else next(iter(lengths.values()), None)
     if "rho" in values and width is not None:
-        checked["rho"] = _feasible_correlation("rho", values["rho"], width, Rational(1))
+        checked["rho"] = _feasible_correlation("rho", values["rho"], size, width, Rational(1))
     if "rho_ax" in values and width is not None:
         weakened = values["v"] / ((values["c"] ** 2 + values["v"]) / values["retain"] - values["c"] ** 2)
-        checked["rho_ax"] = _feasible_correlation("rho_ax", values["rho_ax"], width, weakened)
+        checked["rho_ax"] = _feasible_correlation("rho_ax", values["rho_ax"], size, width, weakened)
     if width == 1 and values.get("cos2", 1) != 1:
         raise refusal("cos2", values["cos2"], "must be 1 at d = 1, where w and (1) are parallel")
     if "d_cos2" in values:
@@ -161,12 +162,14 @@ def check_together(values: Mapping[str, Any]) -> dict[str, Any]:
     return checked
 
 
-def _feasible_correlation(name: str, value: Rational, width: int, most: Rational) -> Rational:
-    """A common correlation lies between -1/(d-1) and 1; Eq. 9 multiplies both by the factor `most`."""
+def _feasible_correlation(name: str, value: Rational, size: str, width: int, most: Rational) -> Rational:
+    """A common correlation of `width` values lies between -1/(d-1) and 1; Eq. 9 multiplies both by `most`."""
     least = -most / max(width - 1, 1)
     if not float(least) <= float(value) <= float(most):
         share = "1" if most == 1 else f"{float(most):.6g}"
-        rule = f"must be >= -{share}/(d-1) = {float(least):.6g} at d = {width} and <= {share}: no other exists"
+        rule = (
+            f"must be >= -{share}/({size}-1) = {float(least):.6g} at {size} = {width} and <= {share}: no other exists"
+        )
         raise refusal(name, float(value), rule)
     return next((bound for bound in (least, most) if float(value) == float(bound)), value)
 

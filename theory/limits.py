@@ -104,9 +104,13 @@ def rho_ax_bound() -> Equation:
 
 def a_against_b() -> Equation:
     """Case (b) is milder than case (a) where rho (d cos²θ - 1) > 0, and harsher where it is negative."""
-    difference = ADDED * v * rho * (d * cos2 - 1) / ((SPREAD + ADDED) * (v + ADDED))
-    derivation = Derivation(SHIFT - v / UNIT_VAR_TRAIN).equals(
-        difference, "one fraction: both denominators are positive, so ρ (d cos²θ - 1) has the sign"
+    lean = rho * (d * cos2 - 1)
+    difference = ADDED * v * lean / ((SPREAD + ADDED) * (v + ADDED))
+    quotient = ADDED * v / ((EIGENVALUES + ADDED) * (v + ADDED))
+    derivation = (
+        Derivation(SHIFT - v / UNIT_VAR_TRAIN)
+        .equals(difference, "one fraction")
+        .with_sign_of(lean, "with 'spectrum': every other factor is positive", quotient, positive=(1 - p,))
     )
     title = "the shift of case (b) minus that of case (a)"
     statement = Eq(shift - v / UNIT_VAR_TRAIN, difference)
@@ -149,9 +153,14 @@ def by_width() -> Equation:
 
 def monotone_width() -> Equation:
     """Growing d cos²θ helps where rho > 0, and hurts where rho < 0."""
-    core = v * (1 - rho) + v * rho * width
-    slope = v * rho * ADDED / (core + ADDED) ** 2
-    derivation = Derivation(diff(SHIFT.subs(d * cos2, width), width)).equals(slope, "the derivative: ρ has its sign")
+    kept = 1 - rho + rho * width
+    quotient = v * ADDED / (v * kept + ADDED) ** 2
+    slope = rho * quotient
+    derivation = (
+        Derivation(diff(SHIFT.subs(d * cos2, width), width))
+        .equals(slope, "the derivative")
+        .with_sign_of(rho, "every other factor is positive", quotient, positive=(1 - p, kept))
+    )
     parameters = (domain.RETAIN, domain.C, domain.V, domain.RHO, domain.WIDTH)
     title = "the shift's derivative in K = d cos²θ: it has the sign of ρ"
     statement = Eq(Derivative(shift, width, evaluate=False), slope)
@@ -172,18 +181,18 @@ def uncorrelated() -> Equation:
 
 def limit_retain() -> Equation:
     """Delta -> 1 as p -> 1."""
-    core = var_test
-    formula = ADDED / (core + ADDED)
-    margin = ADDED**2 / (core * (core + ADDED))
+    formula = ADDED / (SPREAD + ADDED)
+    margin = ADDED**2 / (EIGENVALUES * (EIGENVALUES + ADDED))
     derivation = (
-        Derivation(1 - core / (core + ADDED))
-        .equals(formula, "the law, for one output unit with Σ w² = 1")
-        .at_most(ADDED / core, "so it vanishes as p -> 1", margin, positive=(var_test,))
+        Derivation(1 - SHIFT)
+        .equals(formula, "Var_Test / Σ w², and what Dropout adds to it")
+        .at_most(ADDED / SPREAD, "so it vanishes as p -> 1", margin, positive=(EIGENVALUES / v,))
     )
     hypotheses = ("Var_Test > 0",)
-    parameters = (domain.RETAIN, domain.C, domain.V, domain.VAR_TEST)
-    title = "how far the shift is from 1 at given Var_Test, and what p -> 1 does"
-    return Equation("limit-retain", title, "Section 3", Eq(1 - shift, formula), parameters, derivation, hypotheses)
+    title = "how far the shift is from 1 beside Var_Test, and what p -> 1 does"
+    return Equation(
+        "limit-retain", title, "Section 3", Eq(1 - shift, formula), SHIFT_PARAMETERS, derivation, hypotheses
+    )
 
 
 def table2_constant() -> Equation:

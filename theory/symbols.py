@@ -9,7 +9,7 @@ rho, rho_ax = symbols("ρ ρᵃˣ", real=True)
 cos2 = Symbol("θ_cos²", nonnegative=True)  # sorts behind d: the paper writes d cos²θ
 s2, eps, beta, sigma, moving_var = symbols("s² ε β σ Var_Moving", nonnegative=True)
 d, m, depth, hidden, groups = symbols("d m L h G", integer=True, positive=True)
-shift = Symbol("Δ", positive=True)
+shift = Symbol("Δ", nonnegative=True)
 var_train, var_test = symbols("Var_Train(X) Var_Test(X)", nonnegative=True)
 drift = Symbol("δ", real=True)  # of a unit's mean in test, where it was 0 in training
 spread = Symbol("τ", positive=True)  # its standard deviation in test, where it was 1 in training

@@ -149,6 +149,12 @@ def test_figures_are_the_same_each_time_and_take_the_colour_of_the_page(pages: d
         assert "<desc" in drawing
 
 
+def test_the_points_of_each_figure_are_told_how_far_off_their_curves_they_are(pages: dict[str, Page]) -> None:
+    told = re.findall(r"The farthest of (\d+) points is (\d+\.\d) standard errors off", pages["passed"].source)
+    assert len(told) == 4
+    assert all(int(points) > 20 and 1 < float(distance) < 5 for points, distance in told)
+
+
 REQUIRE = """
 import json, sys
 from pathlib import Path

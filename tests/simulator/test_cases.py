@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -171,6 +172,16 @@ def test_progress_sees_the_result_grow_to_the_final_one():
     assert len(seen) > 1
     assert [partial.n for partial in seen] == sorted(partial.n for partial in seen)
     assert seen[-1] == result
+
+
+def test_batches_in_which_nothing_was_kept_yet_do_not_end_a_run_that_is_watched():
+    def measured(progress: Callable[[CaseResult], None] | None) -> CaseResult:
+        rng = np.random.default_rng(0)
+        return measure_case("a", NORMAL, Dropout(1e-6), None, 3_000_000, rng, progress=progress)
+
+    seen: list[CaseResult] = []
+    assert measured(seen.append) == measured(None) == seen[-1]
+    assert seen[0].n > 200_000  # of the first parts there was no shift to show
 
 
 def test_standard_errors_of_small_runs_are_honest():

@@ -1,4 +1,5 @@
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -208,6 +209,17 @@ def test_a_stdout_that_takes_nothing_is_told_in_one_line(where: str, arguments: 
         "simulator: stdout is closed: there is nowhere to print to\n",
         "simulator: stdout: No space left on device\n",
     }
+
+
+def test_a_reader_that_has_seen_enough_of_a_table_makes_no_noise():
+    reading, writing = os.pipe()
+    os.close(reading)
+    try:
+        command = [sys.executable, "-m", "simulator", "run", *CASE_A, *HALF, "--samples", "1000"]
+        done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    finally:
+        os.close(writing)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_result_is_in_its_file_even_if_stdout_takes_nothing(tmp_path: Path):

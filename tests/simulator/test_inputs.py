@@ -135,6 +135,13 @@ def test_single_precision_is_picked_where_it_resolves_every_sum_of_the_inputs(mo
     assert smallest_dtype(*moments) == dtype
 
 
+def test_places_add_to_the_rounding_and_not_to_what_correlates():
+    assert smallest_dtype(4, 0.0, 1.0, -0.2, places=64) == "float32"
+    assert smallest_dtype(256, 0.0, 1.0, -0.2) == "float64"
+    assert smallest_dtype(1, 99.0, 1.0, 0.0, places=10_000) == "float64"
+    assert smallest_dtype(1, 99.0, 1.0, 0.0) == "float32"
+
+
 def test_maps_that_are_nearly_constant_ask_for_double_precision():
     assert [smallest_dtype(64, 0.0, 1.0, 0.1, spatial) for spatial in (0.5, 0.9999, -1.0)] == [
         "float32",

@@ -86,6 +86,14 @@ def test_list_to_a_reader_that_leaves_early_makes_no_noise():
     assert done.stderr == ""
 
 
+def test_where_greek_letters_cannot_be_printed_they_are_escaped():
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "theory", "show", "eq10", "--format", "text"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "\\u0394" in done.stdout
+
+
 def test_show_explains_an_equation(run: Run):
     code, out, err = run("show", "eq10")
     assert (code, err) == (0, "")

@@ -143,6 +143,19 @@ def test_a_sum_of_squares_over_pairs_is_not_negative_but_one_of_products_may_be(
         Derivation(products).at_least(0, "why", products)
 
 
+def test_an_expression_has_the_sign_of_what_it_is_a_positive_multiple_of():
+    derived = Derivation(rho * v * (1 - p))
+    assert derived.with_sign_of(rho, "why", v * (1 - p), positive=(1 - p,)).steps[-1] == Step(
+        "has the sign of", rho, "why", positive=(1 - p,)
+    )
+    with pytest.raises(DerivationError, match="cannot be read off"):
+        derived.with_sign_of(rho, "1 - p may be zero", v * (1 - p))
+    with pytest.raises(DerivationError, match="cannot be read off"):
+        derived.with_sign_of(v * (1 - p), "rho may be negative", rho)
+    with pytest.raises(DerivationError, match="is not"):
+        derived.with_sign_of(rho, "why", 2 * v * (1 - p), positive=(1 - p,))
+
+
 def test_the_end_that_equals_the_start_lies_before_the_first_bound():
     bounded = Derivation(VAR_TRAIN).equals(v + SLACK, "split").at_least(v, "drop what is positive", SLACK)
     assert bounded.equal_end == v + SLACK

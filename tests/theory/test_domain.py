@@ -24,6 +24,7 @@ VALID: dict[str, dict[str, Any]] = {
     "limit-width": {"retain": "0.5", "c": 0, "v": 1, "rho": "0.2", "d_cos2": 3},
     "noise-gaussian": {"sigma": 1},
     "chain": {"noise_var": "1", "depth": 3},
+    "moving-correlated": {"v": 1, "rho": "0.2", "m": 3},
     "relu-mean": {"drift": 0, "spread": 1},
 }
 NOT_NUMBERS = ["nan", "inf", "-inf", "abc", "", "1/0", "0x10", math.nan, math.inf, None, 1j, "1 2"]
@@ -39,6 +40,7 @@ OUTSIDE: list[tuple[str, str, Any, str]] = [
     *[("eq10", "rho", value, "-1/(d-1) <= rho <= 1") for value in (1.1, "1.0000001", -2)],
     ("eq10", "rho", -0.5, "-1/(d-1) = -0.25 at d = 5"),
     ("rho-bound", "rho", -0.2500001, "-1/(d-1) = -0.25 at d = 5"),
+    ("moving-correlated", "rho", -0.6, "-1/(m-1) = -0.5 at m = 3"),
     ("eq7", "rho_ax", -0.6, "-0.5/(d-1) = -0.25 at d = 3"),
     ("eq8", "rho", "-0.51", "-1/(d-1) = -0.5 at d = 3"),
     ("eq7", "rho_ax", 1.5, "-1/(d-1) <= rho <= 1"),

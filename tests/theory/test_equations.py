@@ -199,7 +199,7 @@ def test_single_values_by_hand():
     holds("rho-bound", Fraction(5, 2), v=1, rho="1/4", d=2)
     holds("moving-correlated", Fraction(3, 2), v=2, rho="1/4", m=3)
     holds("chain", Fraction(1, 8), noise_var=1, depth=3)
-    holds("limit-retain", Fraction(1, 3), retain=0.5, c=0, v=1, var_test=2)
+    holds("limit-retain", Fraction(1, 3), retain=0.5, c=0, v=1, rho=1, d=2, cos2=1)
     holds("constant-in-retain", Fraction(5, 7), c=2, v=1, rho=1, d=7, cos2=1)
 
 
