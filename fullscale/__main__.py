@@ -60,12 +60,21 @@ def main(arguments: list[str] | None = None) -> int:
 def in_a_line(error: Exception) -> str | None:
     """Say what was wrong with what was asked for; None if it was not that."""
     if isinstance(error, OSError):
-        if error.filename is None:  # else it is not about stdout
-            silence_stdout()
-        return f"{error.filename or 'stdout'}: {error.strerror}"
+        about = error.filename or of_stdout()
+        return ": ".join(filter(None, (about, error.strerror or str(error))))
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or any(told in str(error) for told in BEYOND_MEMORY):
         return "too large for the memory of this machine"
     return str(error) if isinstance(error, ValueError) else None
+
+
+def of_stdout() -> str:
+    """Name stdout if it is what cannot be written, and let it be."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        silence_stdout()
+        return "stdout"
+    return ""
 
 
 def flushed(arguments: list[str] | None) -> int:

@@ -18,7 +18,8 @@ from fullscale.batchnorms import BatchNorm, batchnorms
 from fullscale.contracts import refusal
 from fullscale.data.source import Batch
 from fullscale.one_pass import input_statistics
-from fullscale.specimen import Counted, Progress, faithful, specimen, switch, unheard
+from fullscale.progress import Counted, Progress, unheard
+from fullscale.specimen import faithful, specimen, switch
 from fullscale.statistics import ChannelStatistics, Statistics
 
 Net = TypeVar("Net", bound=nn.Module)

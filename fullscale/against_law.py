@@ -18,7 +18,8 @@ from fullscale.behind_noise import Behind, Layer, layers_behind
 from fullscale.contracts import refusal
 from fullscale.doctor.examination import examine
 from fullscale.doctor.report import Row as Found
-from fullscale.specimen import Counted, Progress, faithful, specimen, switch, unheard
+from fullscale.progress import Counted, Progress, unheard
+from fullscale.specimen import faithful, specimen, switch
 from fullscale.statistics import Statistics
 from fullscale.taps import InputTap
 

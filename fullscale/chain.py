@@ -9,7 +9,8 @@ from fullscale.adjust import Pass, layer_by_layer
 from fullscale.data.source import Batch
 from fullscale.evaluate import evaluate
 from fullscale.one_pass import input_statistics
-from fullscale.specimen import Counted, Progress, faithful, specimen, switch, unheard
+from fullscale.progress import Counted, Progress, unheard
+from fullscale.specimen import faithful, specimen, switch
 
 
 @dataclass(frozen=True)

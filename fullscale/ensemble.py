@@ -9,7 +9,11 @@ from torch import Tensor, nn
 from fullscale.contracts import refusal, whole
 from fullscale.data.source import Batch
 from fullscale.evaluate import evaluate
-from fullscale.specimen import Counted, Progress, faithful, specimen, switch, unheard
+from fullscale.progress import Counted, Progress, unheard
+from fullscale.specimen import faithful, specimen, switch
+
+SHOWN = (1, 2, 3, 5, 10, 20, 30, 50, 80)
+"""sampled nets after which tables tell the error"""
 
 
 @dataclass(frozen=True)

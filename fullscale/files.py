@@ -34,11 +34,14 @@ def replace(path: Path, content: bytes) -> None:
 
 
 def replace_all(contents: Mapping[Path, bytes]) -> None:
-    """Put bytes in the place of several files, once the disk has them all.
+    """Put bytes in the place of several files, once the disk has them all; only a crash amid the renames parts them.
 
     Raises:
         ValueError: if one cannot be written; all then stay as they were.
     """
+    for path in contents:
+        if path.is_dir():
+            raise refusal("out", path, "is a folder; name a file")
     # others may write the same files
     unfinished = {path: path.with_name(f".{path.name}.{os.getpid()}.unfinished") for path in contents}
     try:

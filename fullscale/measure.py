@@ -10,8 +10,9 @@ from torch import Tensor, nn
 from fullscale.batchnorms import BatchNorm, batchnorms
 from fullscale.contracts import refusal
 from fullscale.data.source import Batch
+from fullscale.progress import Counted, Progress, unheard
 from fullscale.shift_ratio import ratio
-from fullscale.specimen import Counted, Progress, faithful, specimen, switch, unheard
+from fullscale.specimen import faithful, specimen, switch
 from fullscale.statistics import ChannelStatistics, Halves, Statistics
 from fullscale.taps import InputTap
 

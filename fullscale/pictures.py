@@ -64,7 +64,7 @@ def svg(figure: Figure) -> str:
 def shift(measured: Measurement, title: str) -> Figure:
     """Draw the shift ratio of each BN (Fig. 4), the floor that it stands on, and what it is without drift."""
     index = [row.index for row in measured.rows]
-    free = [max(row.drift_free_shift, 1 / row.drift_free_shift) for row in measured.rows]
+    free = [ratio(row.drift_free_shift) for row in measured.rows]
     figure, axes = _axes(title, "BN, in order of execution", "shift ratio")
     axes.plot(index, [row.shift_ratio for row in measured.rows], "o-", color=BLUE, label="against BN's moving variance")
     axes.plot(index, free, "s--", mfc="none", color=ORANGE, label="against train mode, weights fixed")
@@ -124,7 +124,8 @@ def doctor(report: Report, title: str = "") -> Figure:
     """Draw each BN's shift ratio: predicted from its own noise, with one standard error, and measured, with gaps."""
     index = [row.index for row in report.rows]
     local = [ratio(row.predicted) if row.predicted else math.nan for row in report.rows]
-    error = [each**2 * (row.stderr or 0) for each, row in zip(local, report.rows, strict=True)]
+    slopes = [each**2 if each > (row.predicted or 0) else 1 for each, row in zip(local, report.rows, strict=True)]
+    error = [slope * (row.stderr or 0) for slope, row in zip(slopes, report.rows, strict=True)]
     measured = [row.shift_ratio if row.trained and row.shift_ratio else math.nan for row in report.rows]
     figure, axes = _axes(title, "BN, in order of execution", "shift ratio")
     figure.set_figwidth(WIDTH * min(2, max(1, len(index) / BNS_A_COLUMN)))
@@ -166,7 +167,7 @@ def _axes(title: str, x: str, y: str) -> tuple[Figure, Axes]:
 
 def _figure(title: str, width: float, height: float) -> Figure:
     figure = Figure((width, height), layout="constrained")
-    figure.suptitle(title, wrap=True)
+    figure.suptitle(title, wrap=True, parse_math=False)
     return figure
 
 

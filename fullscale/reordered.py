@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from fullscale.adjust import Pass
 from fullscale.behind_noise import Behind, Layer, layers_behind
 from fullscale.doctor.examination import examine
-from fullscale.specimen import Counted, Progress, faithful, specimen, switch, unheard
+from fullscale.progress import Counted, Progress, unheard
+from fullscale.specimen import faithful, specimen, switch
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ from torch import Tensor, nn
 
 from fullscale.contracts import refusal, whole
 from fullscale.data.source import Batch
-from fullscale.specimen import Counted, Progress, faithful, specimen, switch, unheard
+from fullscale.progress import Counted, Progress, unheard
+from fullscale.specimen import faithful, specimen, switch
 
 
 class Mode(NamedTuple):

@@ -2,43 +2,15 @@
 
 import contextlib
 import copy
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterator
 from itertools import chain
-from typing import Any, TypeAlias
+from typing import Any
 
 import torch
 from torch import nn
 
 from fullscale.batchnorms import BatchNorm
-from fullscale.data.source import Batch
 from fullscale.noise import Multiplicative
-
-Progress: TypeAlias = Callable[[int], None]
-"""Is told how many images have been done."""
-
-
-def unheard(images: int) -> None:
-    """Make nothing of the progress."""
-    del images
-
-
-class Counted:
-    """Counts the images of one pass or more as they are done.
-
-    Attributes:
-        images: done so far.
-    """
-
-    def __init__(self, progress: Progress) -> None:
-        self.images = 0
-        self._progress = progress
-
-    def over(self, batches: Iterable[Batch]) -> Iterator[Batch]:
-        """Yield every batch, and count it when the next one is asked for."""
-        for batch in batches:
-            yield batch
-            self.images += len(batch[1])
-            self._progress(self.images)
 
 
 def specimen(net: nn.Module) -> nn.Module:

@@ -113,7 +113,7 @@ def train(  # noqa: PLR0913 (what is run, where, and how)
     Raises:
         ValueError: if `out` holds another run, cannot be written, or has only damaged checkpoints; or if the recipe
             does not fit the data.
-        Stopped: after SIGINT or SIGTERM, with a checkpoint written.
+        Stopped: after a signal (`fullscale.interrupts`), with a checkpoint written.
         Diverged: if the loss or a weight is no finite number; the last checkpoint stays.
     """
     require_save_every(save_every)
@@ -122,7 +122,7 @@ def train(  # noqa: PLR0913 (what is run, where, and how)
     with contextlib.ExitStack() as held:
         team.by_first(lambda: _claim(recipe, out, held, resume=resume))
         if resume and (out / RECORD).exists():
-            return record.read(out / RECORD)
+            return record.read(out / RECORD) if team.first else None
         session = _Session(training, out, save_every, watcher or Watcher())
         if resume:
             session.take_up()

@@ -5,7 +5,6 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -13,6 +12,7 @@ from torch.nn import functional
 from fullscale import nets
 from fullscale.contracts import refusal, told, whole
 from fullscale.data import Source
+from fullscale.data.order import mixed
 from fullscale.evaluate import Score, evaluate
 from fullscale.launch import Team
 from fullscale.placement import NOISES, place
@@ -68,7 +68,7 @@ class Training:
         torch.manual_seed(recipe.seed)
         self.net = built(recipe, source.classes).to(team.device)
         if team.rank:  # the same weights, other masks
-            torch.manual_seed(int(np.random.SeedSequence((recipe.seed, team.rank)).generate_state(1)[0]))
+            torch.manual_seed(mixed(recipe.seed, team.rank))
         self._compiled = _compiled(self.net, recipe)
         self._forward = team.parallel(self._compiled)
         self._optimizer = torch.optim.SGD(

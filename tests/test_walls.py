@@ -27,7 +27,7 @@ ALLOWED_IN = {
     "paper_checks/explore.py": {"marimo"},
 }
 ALLOWED = {
-    "theory": {"sympy", "numpy", "latex2mathml"},
+    "theory": {"sympy", "latex2mathml"},
     "simulator": {"numpy"},
     "fullscale": {"numpy", "torch", "torchvision"},
     "paper_checks": {

@@ -20,7 +20,7 @@ from fullscale.doctor.repair import require_weights
 from fullscale.doctor.report import Report, Row
 from fullscale.files import read_tensors, replace, require_writable, write_json, write_tensors
 from fullscale.launch import Team, device_named
-from fullscale.noise import Uout
+from fullscale.placement import NOISES
 from fullscale.terminal import Bar, Positional, add, complain, say, show, table
 
 FAILED = 1
@@ -115,7 +115,7 @@ class Doctor:
         seeding("seed", self.seed)
         finite("fail_above", self.threshold, above=1)
         if self.uout is not None:
-            Uout(self.uout)
+            NOISES["uout"](self.uout)
         if self.repair is not None and self.data is None and self.batches is None:
             raise refusal("repair", self.repair, "needs --data or --batches: random inputs would ruin BN's statistics")
         taken = {resolved(path): "read" for path in (self.weights, self.batches) if path is not None}
@@ -129,8 +129,8 @@ class Doctor:
     def opened(self, device: torch.device) -> Batches:
         """Open what the model is shown."""
         if self.batches is not None:
-            for name in ("data", "input"):
-                if getattr(self, name) is not None:
+            for name in ("data", "input", "batch", "count"):
+                if getattr(self, name) != getattr(Doctor, name):
                     raise refusal(name, getattr(self, name), "must not be given with --batches")
             return file_batches(self.batches)
         if self.input is None:

@@ -11,12 +11,10 @@ import torch
 from fullscale import record
 from fullscale.commands.of_run import OfRun, Opened, Results, Score, resumed
 from fullscale.contracts import refusal, whole
+from fullscale.ensemble import SHOWN, sample_group
 from fullscale.ensemble import Ensemble as Sampled
-from fullscale.ensemble import sample_group
 from fullscale.files import write_json
 from fullscale.terminal import Bar, show, table
-
-SHOWN = (1, 2, 3, 5, 10, 20, 30, 50, 80)
 
 
 class Group(record.Stamp):

@@ -18,6 +18,7 @@ from fullscale.contracts import Refusal, refusal, whole
 from fullscale.data.normalise import Normalise
 from fullscale.data.order import epoch_generator, kept, mixed, parts
 from fullscale.data.source import WHOLE, Batch, Share
+from fullscale.interrupts import STOPPING
 
 MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
@@ -177,7 +178,7 @@ class _Reader(Dataset[Batch | Refusal]):
 
 def _undisturbed(_: int) -> None:
     """Let a signal to the whole process group stop the main process alone, which then finishes its step and saves."""
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in STOPPING:
         signal.signal(number, signal.SIG_IGN)
 
 

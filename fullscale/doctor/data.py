@@ -18,11 +18,12 @@ from fullscale.data.cifar import CIFAR10, CIFAR100, SIDE, Layout
 from fullscale.data.order import parts
 from fullscale.doctor.patient import samples
 from fullscale.files import read_torch
+from fullscale.recipes import EPOCHS_AT_MOST
 
 LAYOUTS: dict[DataName, Layout] = {"cifar10": CIFAR10, "cifar100": CIFAR100}
 NUMBERS_AT_MOST = 2**31
 """in a batch; torch fails otherwise where it counts bytes in 63 bits"""
-UNSEEN = 1_000_000
+UNSEEN = EPOCHS_AT_MOST
 """An epoch that no run was trained on, so that no image is cropped and flipped as it was there."""
 
 Shape = tuple[int, ...]

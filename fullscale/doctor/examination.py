@@ -19,7 +19,8 @@ from fullscale.doctor.repeated import Repeated
 from fullscale.doctor.report import Report, Row, Sharing, Source
 from fullscale.doctor.tally import Tally
 from fullscale.doctor.tested import Tested, trained
-from fullscale.specimen import Progress, faithful, unheard
+from fullscale.progress import Progress, unheard
+from fullscale.specimen import faithful
 
 PROBES = 8
 RESTLESS = "gets another input in every pass though torch draws nothing: something else does, and nothing is predicted"

@@ -38,6 +38,8 @@ class Law:
 
     def times(self, factor: float) -> "Law":
         """The law of `factor` times the numbers."""
+        if not factor:
+            return uniform(0.0, 0.0)  # whatever they are, and be it without bounds
         low, high = sorted((self.low * factor, self.high * factor))
         return replace(self, mean=self.mean * factor, var=self.var * factor**2, low=low, high=high)
 
@@ -49,6 +51,8 @@ class Law:
         """The law of what is 1 where a number is less than `threshold` and else 0; None if they are not uniform."""
         if self.family != "uniform":
             return None
+        if self.low == self.high:
+            return bernoulli(float(self.low < threshold))
         return bernoulli(min(1.0, max(0.0, (threshold - self.low) / (self.high - self.low))))
 
     @property

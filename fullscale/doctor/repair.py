@@ -14,7 +14,8 @@ from fullscale.doctor.patient import Patient, copied, is_to_be_made, samples, st
 from fullscale.doctor.shares import all_but_channels
 from fullscale.doctor.stack import Stack
 from fullscale.noise import Uout
-from fullscale.specimen import Progress, faithful, unheard
+from fullscale.progress import Progress, unheard
+from fullscale.specimen import faithful
 from fullscale.statistics import Pooled
 
 DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d)
@@ -120,7 +121,7 @@ def _statistics(patient: Patient, batches: Iterable[Any], *, noisy: bool, progre
 def _state(model: nn.Module, statistics: dict[str, Pooled]) -> dict[str, Tensor]:
     state = {name: value.detach().clone() for name, value in model.state_dict().items()}
     inner = getattr(model, "_orig_mod", model)
-    first_names = {module: name for name, module in reversed(list(inner.named_modules()))}
+    first_names = {module: name for name, module in inner.named_modules()}
     prefix = "" if inner is model else "_orig_mod."
     for name, module in inner.named_modules(remove_duplicate=False):  # a shared BN stands in the state more than once
         pooled = statistics.get(first_names[module])

@@ -11,7 +11,7 @@ from fullscale.sweep.run import Run
 
 @dataclass(frozen=True)
 class Experiment:
-    """One figure or table. Its picture is drawn by the function of its name in `fullscale.experiments.pictures`.
+    """One figure or table. `fullscale.experiments.pictures` draws it.
 
     Attributes:
         name: as on the command line.

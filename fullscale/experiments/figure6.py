@@ -2,6 +2,7 @@
 
 from statistics import fmean
 
+from fullscale.ensemble import SHOWN
 from fullscale.experiments.printed import printed
 from fullscale.experiments.results import Results, Spread
 from fullscale.experiments.scale import Scale
@@ -12,7 +13,6 @@ from fullscale.measurements.shift import Shift
 from fullscale.sweep.run import Run
 
 SHIFT, SAMPLED = Shift(), Sampled()
-SHOWN = (1, 2, 3, 5, 10, 20, 30, 50, 80)
 
 
 def sampled(scale: Scale) -> tuple[Run, ...]:

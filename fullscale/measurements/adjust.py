@@ -7,7 +7,7 @@ from typing import ClassVar
 from fullscale.adjust import READINGS, Reading, adjust
 from fullscale.evaluate import Score
 from fullscale.measurements.cost import Sizes
-from fullscale.specimen import Progress
+from fullscale.progress import Progress
 from fullscale.subject import Subject
 
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 from fullscale.chain import Chain as Mended
 from fullscale.chain import chain
 from fullscale.measurements.cost import Sizes
-from fullscale.specimen import Progress
+from fullscale.progress import Progress
 from fullscale.subject import Subject
 
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from fullscale.ensemble import ensemble
 from fullscale.measurements.cost import Sizes
-from fullscale.specimen import Progress
+from fullscale.progress import Progress
 from fullscale.subject import Subject
 
 

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from fullscale.measurements.cost import Sizes
-from fullscale.specimen import Counted, Progress, faithful, specimen, switch
+from fullscale.progress import Counted, Progress
+from fullscale.specimen import faithful, specimen, switch
 from fullscale.subject import Subject
 
 FIVE = 5
@@ -43,6 +44,6 @@ class Errors:
 
 
 def _ranks(net: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
-    """Return how many classes are likelier than each image's own: (n,)."""
+    """Return how many classes are likelier than each image's own: (n,). What is no number makes it wrong."""
     logits = net(images)
-    return (logits > logits.gather(1, labels[:, None])).sum(1)
+    return (~(logits <= logits.gather(1, labels[:, None]))).sum(1)

@@ -11,7 +11,8 @@ from torch import nn
 from fullscale.contracts import refusal
 from fullscale.data import Batch
 from fullscale.measurements.cost import Sizes
-from fullscale.specimen import Counted, Progress, faithful, specimen, switch
+from fullscale.progress import Counted, Progress
+from fullscale.specimen import faithful, specimen, switch
 from fullscale.subject import Subject
 
 

@@ -14,7 +14,7 @@ from fullscale.measurements.reordered import Reordered
 from fullscale.measurements.responses import Responses
 from fullscale.measurements.sampled import Sampled
 from fullscale.measurements.shift import Shift
-from fullscale.specimen import Progress
+from fullscale.progress import Progress
 from fullscale.subject import Subject
 
 __all__ = [

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from fullscale.against_law import Comparison, compare
 from fullscale.measurements.cost import AT_MOST, Sizes
-from fullscale.specimen import Progress
+from fullscale.progress import Progress
 from fullscale.subject import Subject
 
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 from fullscale.measurements.cost import AT_MOST, Sizes
+from fullscale.progress import Progress
 from fullscale.reordered import Reordered as Found
 from fullscale.reordered import reorder
-from fullscale.specimen import Progress
 from fullscale.subject import Subject
 
 

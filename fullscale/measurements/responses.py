@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from fullscale.measurements.cost import Sizes
+from fullscale.progress import Progress
 from fullscale.responses import MODES, Flip, respond
-from fullscale.specimen import Progress
 from fullscale.subject import Subject
 
 

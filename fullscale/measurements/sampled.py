@@ -6,8 +6,9 @@ from typing import ClassVar
 
 from fullscale.measurements.cost import Sizes
 from fullscale.one_pass import input_statistics
+from fullscale.progress import Counted, Progress
 from fullscale.shift_ratio import ratio
-from fullscale.specimen import Counted, Progress, faithful, specimen, switch
+from fullscale.specimen import faithful, specimen, switch
 from fullscale.subject import Subject
 
 

@@ -84,12 +84,10 @@ class ImageNetBottleneck(Bottleneck):
     projects_activated = True
 
 
-def preresnet(
-    counts: Sequence[int], block: type[Basic | Bottleneck] = Bottleneck, width: int = 16, num_classes: int = 10
-) -> Net:
-    """Build the CIFAR net of counts[i] blocks in stage i, `width` channels in its stem and `width` 2^i in stage i."""
-    stages, channels = residual_stages(block, counts, width, width * block.expansion)
-    return Net(convolution(3, width, 3), stages, nn.Sequential(*bn_relu(channels)), channels, num_classes)
+def preresnet(counts: Sequence[int], block: type[Basic | Bottleneck] = Bottleneck, num_classes: int = 10) -> Net:
+    """Build the CIFAR net of counts[i] blocks in stage i, 16 channels in its stem and 16 * 2^i in stage i."""
+    stages, channels = residual_stages(block, counts, 16, 16 * block.expansion)
+    return Net(convolution(3, 16, 3), stages, nn.Sequential(*bn_relu(channels)), channels, num_classes)
 
 
 def imagenet_preresnet(counts: Sequence[int], width: int = 64, num_classes: int = 1000) -> Net:

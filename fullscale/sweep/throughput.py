@@ -14,7 +14,7 @@ from fullscale.data.in_memory import Images
 from fullscale.data.normalise import Normalise
 from fullscale.files import folder, read_json, write_json
 from fullscale.launch import Team
-from fullscale.recipes import Recipe
+from fullscale.recipes import EPOCHS_AT_MOST, Recipe
 from fullscale.training import Training
 
 KEPT = "throughput.json"
@@ -93,7 +93,7 @@ def _key(recipe: Recipe, team: Team) -> str:
 def measured(recipe: Recipe, team: Team) -> Rates:
     """Train for a moment on random images, and test."""
     batch = recipe.batch if team.device.type == "cuda" else min(recipe.batch, ON_CPU)
-    training = Training(replace(recipe, batch=batch, epochs=10**6), _noise(recipe, batch, team.device), team)
+    training = Training(replace(recipe, batch=batch, epochs=EPOCHS_AT_MOST), _noise(recipe, batch, team.device), team)
     steps = (batch for epoch in training if epoch is None)
     train = _rate(steps, team.device)
     return Rates(train, _rate(_tests(training), team.device))

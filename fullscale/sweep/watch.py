@@ -35,7 +35,7 @@ def watch(runs: Sequence[Run], out: Path, sweep: str, engine: Engine, onlooker: 
     """Have runs done, and return those that failed for good, and why; records that cannot be used are no failures.
 
     Raises:
-        Stopped: after SIGINT or SIGTERM.
+        Stopped: after a signal (`fullscale.interrupts`).
     """
     failed: dict[Run, str] = {}
     left = list(runs)

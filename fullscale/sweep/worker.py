@@ -70,7 +70,7 @@ class Worker:
         """Do what is left, and wait for what others have: they may fail to do it.
 
         Raises:
-            Stopped: after SIGINT or SIGTERM, with a checkpoint written.
+            Stopped: after a signal (`fullscale.interrupts`), with a checkpoint written.
             Barred: if nothing can be written into the folders of runs that are left.
             ValueError: if the code is not the sweep's.
         """
@@ -137,7 +137,8 @@ class Worker:
         if missing := state(run, self.out).missing:
             opened = open_run(place)
             opened.require_same(source)
-            subject = Subject(opened.net.to(processes.device), recipe, source, processes.world)
+            shared_by = opened.record["hardware"]["processes"]
+            subject = Subject(opened.net.to(processes.device), recipe, source, shared_by)
             for measurement in missing:
                 taken = measured(subject, measurement, processes, request)
                 there = of_run(run, self.out)

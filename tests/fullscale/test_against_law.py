@@ -15,8 +15,8 @@ from fullscale.against_law import Comparison, Row, Seen, compare
 from fullscale.data.synthetic import synthetic
 from fullscale.measurements.law import Law
 from fullscale.noise import GaussianDropout, Uout
+from fullscale.progress import unheard
 from fullscale.recipes import recipe
-from fullscale.specimen import unheard
 from fullscale.subject import Subject
 from theory import EQUATIONS
 

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from fullscale.nets.census import Census, census
+from tests.fullscale.census import Census, census
 
 
 def test_the_census_counts_by_hand_and_leaves_the_net_as_it_was() -> None:

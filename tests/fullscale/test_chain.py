@@ -12,8 +12,8 @@ from fullscale.chain import Chain, chain
 from fullscale.data.synthetic import synthetic
 from fullscale.evaluate import evaluate
 from fullscale.measurements.chain import Chain as Measured
+from fullscale.progress import unheard
 from fullscale.recipes import recipe
-from fullscale.specimen import unheard
 from fullscale.subject import Subject
 
 N, BATCHES, CLASSES = 32, 3, 4

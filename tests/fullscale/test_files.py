@@ -1,4 +1,4 @@
-"""Folders that one process writes: who else has it is told from what the file system cannot do."""
+"""Files that are written all or none, and folders that one process writes."""
 
 import errno
 import fcntl
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fullscale.files import Busy, sole_writer
+from fullscale.files import Busy, replace_all, sole_writer
 
 
 def test_a_second_writer_is_kept_out_until_the_first_is_done(tmp_path: Path) -> None:
@@ -14,6 +14,18 @@ def test_a_second_writer_is_kept_out_until_the_first_is_done(tmp_path: Path) -> 
         raise AssertionError
     with sole_writer(tmp_path):
         pass
+
+
+def test_several_files_are_written_all_or_none(tmp_path: Path) -> None:
+    (tmp_path / "one").write_bytes(b"old")
+    (tmp_path / "folder").mkdir()
+    for wrong in (tmp_path / "folder", tmp_path / "missing" / "two"):
+        with pytest.raises(ValueError, match="out = "):
+            replace_all({tmp_path / "one": b"new", wrong: b"new"})
+        assert (tmp_path / "one").read_bytes() == b"old"
+    replace_all({tmp_path / "one": b"new", tmp_path / "two": b"new"})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "one", "two"]
+    assert {(tmp_path / name).read_bytes() for name in ("one", "two")} == {b"new"}
 
 
 def test_a_file_system_without_locks_is_not_taken_for_another_process(

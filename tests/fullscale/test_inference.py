@@ -10,8 +10,8 @@ from torch.nn import functional
 
 from fullscale.data.synthetic import synthetic
 from fullscale.measurements.inference import Inference
+from fullscale.progress import unheard
 from fullscale.recipes import recipe
-from fullscale.specimen import unheard
 from fullscale.subject import Subject
 
 CLASSES, TEST = 4, 96

@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F  # noqa: N812 (its usual name)
 
 from fullscale import nets
-from fullscale.nets.census import census
 from fullscale.nets.densenet import densenet_bc
 from fullscale.nets.parts import Block
 from fullscale.nets.preresnet import imagenet_preresnet
 from fullscale.nets.resnext import imagenet_resnext, resnext
+from tests.fullscale.census import census
 
 # name, parameters at 10 and at 100 classes, convolutions and BNs, multiply-adds in G, blocks
 CIFAR = [

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from fullscale.against_law import compare
 from fullscale.data.synthetic import synthetic
 from fullscale.measurements.reordered import Reordered
+from fullscale.progress import unheard
 from fullscale.recipes import recipe
 from fullscale.reordered import Row, reorder
-from fullscale.specimen import unheard
 from fullscale.subject import Subject
 
 N, CHANNELS, SIDE = 64, 3, 6

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 from fullscale.data.synthetic import synthetic
 from fullscale.measure import measure
 from fullscale.measurements.sampled import Row, Sampled
+from fullscale.progress import unheard
 from fullscale.recipes import recipe
-from fullscale.specimen import unheard
 from fullscale.subject import Subject
 
 SOURCE = synthetic(torch.device("cpu"), classes=4, size=8, train=48, test=8)

@@ -13,8 +13,9 @@ from fullscale.adjust import READINGS, adjust
 from fullscale.ensemble import ensemble
 from fullscale.measure import measure
 from fullscale.noise import Uout
+from fullscale.progress import Counted
 from fullscale.responses import respond
-from fullscale.specimen import Counted, faithful, specimen, switch
+from fullscale.specimen import faithful, specimen, switch
 
 BACKENDS: Any = torch.backends
 PLACES = (BACKENDS.cuda.matmul, BACKENDS.cudnn.conv, BACKENDS.mkldnn.matmul)

@@ -52,6 +52,15 @@ def test_arithmetic_with_a_scalar(law, op, scalar, seed):
     assert not obeys(op(x, scalar) + 0.2 * made.var**0.5, made)
 
 
+@pytest.mark.parametrize("law", [bernoulli(0.5), uniform(0, 1), normal(1, 2)], ids=lambda law: law.family)
+def test_of_numbers_times_zero_nothing_is_left_to_chance(law: Law) -> None:
+    made = computed(aten.mul, law, [0.0], reverse=False)
+    assert made is not None
+    assert made == uniform(0, 0) == made.times(2)
+    assert made.below(0.5) == bernoulli(1)
+    assert made.below(0) == bernoulli(0)
+
+
 @given(laws, scalars, st.integers(0, 2**31))
 def test_a_scalar_may_come_first_where_the_order_matters(law, scalar, seed):
     made = computed(aten.sub, law, [scalar], reverse=True)

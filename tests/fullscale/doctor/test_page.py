@@ -303,6 +303,16 @@ class TestPicture:
         assert figure.axes[0].get_ylim()[0] == 1
         assert figure.axes[0].get_yscale() == "linear"
 
+    def test_a_prediction_above_one_is_its_own_ratio_and_so_is_its_error(self) -> None:
+        above = replace(bn(1, 1.25), stderr=0.004)
+        _, _, (bars,) = self.lines(pictures.doctor(report(above), TITLE))["predicted"]
+        low, high = bars.get_segments()[0][:, 1]
+        assert (low + high) / 2 == pytest.approx(1.25)
+        assert high - low == pytest.approx(2 * 0.004)
+
+    def test_a_title_is_no_mathematics(self) -> None:
+        assert "make('$a^$')" in pictures.svg(pictures.doctor(report(bn(1, 0.9)), "m:make('$a^$')"))
+
     def test_where_nothing_was_measured_no_curve_says_so(self) -> None:
         assert list(self.lines(pictures.doctor(report(bn(1, 0.9), bn(2, 0.8)), TITLE))) == ["predicted"]
 

@@ -75,6 +75,22 @@ def test_a_worker_that_finds_all_done_changes_nothing(
     assert len(whole) == 3
 
 
+def test_what_several_processes_trained_is_measured_in_the_batches_that_their_bns_saw(
+    made: Callable[..., Run], worker: Callable[..., Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, seen, take = made(0, Angles()), list[int](), Angles.take
+    own = worker(run)
+    own()
+    path = own.out / run.name / "record.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps(record | {"hardware": record["hardware"] | {"processes": 2}, "measured": {}}))
+    monkeypatch.setattr(
+        Angles, "take", lambda self, subject, told: seen.append(subject.batch) or take(self, subject, told)
+    )
+    own()
+    assert seen == [run.recipe.batch // 2]
+
+
 def test_two_sweeps_at_once_share_the_runs_and_leave_the_same_records(
     three: tuple[Run, ...],
     worker: Callable[..., Worker],
