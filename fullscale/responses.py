@@ -68,6 +68,11 @@ class Responses:
     n: int
     examples: tuple[Flip, ...]
 
+    def stored(self, order: Tensor) -> "Responses":
+        """Return the same, each example's index that in the training set instead of in the order: (n,) it came in."""
+        examples = (replace(flip, index=int(order[flip.index])) for flip in self.examples)
+        return replace(self, examples=tuple(examples))
+
 
 def respond(
     net: nn.Module, batches: Iterable[Batch], *, seed: int, keep: int = 8, progress: Progress = unheard

@@ -1,12 +1,13 @@
 """The command `responses`: Fig. 5 of one run."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from fullscale import record
 from fullscale.commands.of_run import OfRun
 from fullscale.files import as_json, write_json
-from fullscale.responses import MODES, Flip, Responses, respond
+from fullscale.measurements.responses import written
+from fullscale.responses import MODES, Responses, respond
 from fullscale.terminal import Bar, show, table
 
 
@@ -27,27 +28,13 @@ class Respond(OfRun):
             order = opened.mixed()
             with Bar(opened.seen(len(order))) as bar:
                 shown = respond(opened.net, opened.plain(order), seed=self.seed, keep=self.keep, progress=bar.show)
-            examples = tuple(replace(flip, index=int(order[flip.index])) for flip in shown.examples)
-            found = replace(shown, examples=examples)
-            path = self.dir / "responses.json"
-            numbers = {
-                "images": found.n,
-                "errors": [{**mode._asdict(), "error": error} for mode, error in found.errors.items()],
-                "flipped": found.flipped,
-                "recovered": found.recovered,
-                "examples": [written(flip) for flip in found.examples],
-            }
+            found = shown.stored(order)
+            path, numbers = self.dir / "responses.json", record.plain(written(found))
             as_json(path, numbers)  # refuses, before anything is written, what JSON cannot hold
             draw(found, str(opened), self.dir / "responses.svg")
             write_json(path, self.settings(opened) | numbers | opened.stamp("fullscale.responses"))
         report(found, str(opened), self.dir)
         return 0
-
-
-def written(flip: Flip) -> dict[str, Any]:
-    """Write a flipped image's answers; the image itself has this index in the training set."""
-    logits = {"train_logits": flip.train_logits.tolist(), "test_logits": flip.test_logits.tolist()}
-    return {"index": flip.index, "label": flip.label, "drop": flip.drop} | logits
 
 
 def draw(found: Responses, title: str, path: Path) -> None:

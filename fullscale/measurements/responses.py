@@ -6,6 +6,7 @@ from typing import ClassVar
 from fullscale.measurements.cost import Sizes
 from fullscale.progress import Progress
 from fullscale.responses import MODES, Flip, respond
+from fullscale.responses import Responses as Found
 from fullscale.subject import Subject
 
 
@@ -74,15 +75,19 @@ class Responses:
         """
         order = subject.mixed()
         found = respond(subject.net, subject.plain(order), seed=subject.seed, keep=self.keep, progress=progress)
-        examples = tuple(_example(flip, int(order[flip.index])) for flip in found.examples)
-        errors = tuple(Switched(mode.noise, mode.by_batch, found.errors[mode]) for mode in MODES)
-        return Numbers(errors, found.flipped, found.recovered, found.n, examples)
+        return written(found.stored(order))
 
     def images(self, sizes: Sizes) -> int:
         """Count the images that pass through the net."""
         return len(MODES) * sizes.train
 
 
-def _example(flip: Flip, index: int) -> Example:
+def written(found: Found) -> Numbers:
+    """Return what is kept of responses: all but the images."""
+    errors = tuple(Switched(mode.noise, mode.by_batch, found.errors[mode]) for mode in MODES)
+    return Numbers(errors, found.flipped, found.recovered, found.n, tuple(map(_example, found.examples)))
+
+
+def _example(flip: Flip) -> Example:
     train, test = tuple(flip.train_logits.tolist()), tuple(flip.test_logits.tolist())
-    return Example(index, flip.label, flip.drop, train, test)
+    return Example(flip.index, flip.label, flip.drop, train, test)
