@@ -102,18 +102,18 @@ def eq9() -> Equation:
 
 def eq10() -> Equation:
     """Eq. 10, the shift of case (b)."""
-    cross = (c**2 + v) / p - c**2
     derivation = (
         Derivation(Var(TEST_SUM) / Var(TRAINED_SUM), where={cos2: COS2})
         .equals(v * (SQUARES + rho * PAIRS) / Var(TRAINED_SUM), "Eq. 8", *INPUT_AXIOMS)
         .equals(
-            v * (SQUARES + rho * PAIRS) / (cross * SQUARES + rho * v * PAIRS),
+            v * (SQUARES + rho * PAIRS) / (UNIT_VAR_TRAIN * SQUARES + rho * v * PAIRS),
             "Eqs. 7 and 9",
             *DROPOUT_AXIOMS,
             *INPUT_AXIOMS,
         )
         .equals(
-            (v * SQUARES + v * rho * (d * cos2 - 1) * SQUARES) / (cross * SQUARES + v * rho * (d * cos2 - 1) * SQUARES),
+            (v * SQUARES + v * rho * (d * cos2 - 1) * SQUARES)
+            / (UNIT_VAR_TRAIN * SQUARES + v * rho * (d * cos2 - 1) * SQUARES),
             "Eq. 11: Σᵢ Σⱼ≠ᵢ wᵢ wⱼ = (Σᵢ wᵢ)² - Σᵢ wᵢ² = (d cos²θ - 1) Σᵢ wᵢ²",
         )
         .equals(SHIFT, "Σᵢ wᵢ² cancels")

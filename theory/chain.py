@@ -22,6 +22,7 @@ from theory.expectation import (
     E,
     Var,
 )
+from theory.law import NOISY_SUM
 from theory.sums import PairSum, total
 from theory.symbols import (
     c,
@@ -47,7 +48,6 @@ from theory.symbols import (
 
 SECTION = "beyond Section 3.1"
 TEST_RELU = total(w[i] * y[i], d)
-TRAINED_RELU_SUM = total(w[i] * n[i] * x[i], d)
 RELU_BLOCK = (INDEPENDENT, MASKS_APART, UNIT_MEAN, NOISE_VARIANCE, SAMPLES_APART, TRAINED_RELU)
 
 
@@ -84,7 +84,7 @@ def drift_of_means() -> Equation:
     bound = drift**2 / (v * rho)
     margin = drift**2 * (v * (1 - rho) + added) / (v * rho * (v * rho * width + v * (1 - rho) + added))
     derivation = (
-        Derivation((drift * total(w[i], d)) ** 2 / Var(TRAINED_RELU_SUM), where={width: d * COS2})
+        Derivation((drift * total(w[i], d)) ** 2 / Var(NOISY_SUM), where={width: d * COS2})
         .equals(
             formula,
             "what noise adds by the law, and Eq. 11",
@@ -127,7 +127,7 @@ def relu_power() -> Equation:
 def relu_variance() -> Equation:
     """One block ReLU, noise, weighted sum, BN: the variance that it hands on in test."""
     formula = spread**2 * (pi - 1) / (pi * (1 + s2) - 1)
-    derivation = Derivation(Var(TEST_RELU) / Var(TRAINED_RELU_SUM), where={drift: sympify(0)}).equals(
+    derivation = Derivation(Var(TEST_RELU) / Var(NOISY_SUM), where={drift: sympify(0)}).equals(
         formula, "relu of a normal has mean τ/√(2π) and second moment τ²/2", *RELU_BLOCK, TESTED_RELU
     )
     hypotheses = ("independent normal inputs of mean 0, with variance 1 in training and τ² in test",)
@@ -139,7 +139,7 @@ def relu_variance() -> Equation:
 def relu_drift() -> Equation:
     """The same block: the mean that it hands on, squared, in units of BN's remembered variance."""
     formula = d * cos2 * (spread - 1) ** 2 / (pi * (1 + s2) - 1)
-    moved = (E(TEST_RELU) - E(TRAINED_RELU_SUM)) ** 2 / Var(TRAINED_RELU_SUM)
+    moved = (E(TEST_RELU) - E(NOISY_SUM)) ** 2 / Var(NOISY_SUM)
     derivation = (
         Derivation(moved, where={drift: sympify(0), cos2: COS2})
         .equals(

@@ -8,7 +8,7 @@ from sympy import Derivative, Eq, diff, sympify
 
 from theory import domain
 from theory.case_a import UNIT_VAR_TRAIN
-from theory.case_b import COS2, SHIFT, SHIFT_PARAMETERS, SPREAD, SQUARES, TEST_SUM
+from theory.case_b import COS2, RHO_AX, SHIFT, SHIFT_PARAMETERS, SPREAD, SQUARES, TEST_SUM
 from theory.derivation import Derivation
 from theory.equation import Equation
 from theory.expectation import INPUT_AXIOMS, Var
@@ -89,10 +89,9 @@ def width_needed() -> Equation:
 
 def rho_ax_bound() -> Equation:
     """|rho^ax| <= |rho| <= 1: Dropout only weakens a correlation."""
-    weakened = rho * v / UNIT_VAR_TRAIN
     margin = rho**2 * ADDED * (2 * v + ADDED) / (v + ADDED) ** 2
     derivation = (
-        Derivation(rho**2 - weakened**2)
+        Derivation(rho**2 - RHO_AX**2)
         .equals(margin, "one fraction, with (c² + v)/p - c² = v + (1-p)(c² + v)/p")
         .at_least(0, "every factor is nonnegative; equality at ρ = 0 or p = 1", margin)
     )
