@@ -26,6 +26,12 @@ EXAMINED: Mapping[str, tuple[Verdict, str]] = {
         "(PreResNet and WRN, where that was tried). In case (a) Eq. 6, with one mean for all channels, understates "
         "1 - Delta.",
     ),
+    "S4-STEPS": (
+        CONTRADICTED,
+        "At drop 0.1 they do not: what they read without Dropout is more than a tenth of what they read with it, in "
+        "each net and placement. For (a) at 0.5 and 0.7 it is less. Read off single nets without the floor beside it, "
+        "the small shifts of Fig. 4 and Table 2 say little.",
+    ),
     "F1b-RUN": (HOLDS_IF, SIBLINGS),
     "S1-DEPTH-RUN": (
         OPEN,
@@ -40,6 +46,24 @@ EXAMINED: Mapping[str, tuple[Verdict, str]] = {
     "T1-RUN": (
         OPEN,
         "d cos^2 is larger in WRN-10-4 than in -2 and -1, but -2 has no more than -1, and ResNeXt more than WRN-10-2.",
+    ),
+    "F4-DROP-RUN": (HOLDS_IF, SIBLINGS),
+    "F4-CLOSE-RUN": (
+        CONTRADICTED,
+        "In WRN with (a) it is ten times what it is without Dropout, and in each net with (a) at least three times. "
+        "Eq. 6 itself asks for a ratio of at least 1/0.9 right behind Dropout 0.1, and the first BN there has it in "
+        "each run. On the axis of Fig. 4 for (a), which reaches 3, that looks like little.",
+    ),
+    "F4-AB-RUN": (
+        OPEN,
+        "In ResNeXt both shift alike at each drop. There a BN follows the last convolution at once, and what shifts "
+        "behind the one shifts at the other; in the other nets a shortcut without noise, or other layers' outputs, "
+        "come first. In those (a) shifts more, by the means at each drop.",
+    ),
+    "F4-WRN-RUN": (
+        OPEN,
+        "Of these siblings it is not: with (a) ResNeXt shifts less at each drop, with (b) DenseNet does, by the means. "
+        "WRN-10-2 has not the width that is to spare it, and X-WIDTH-RUN finds that width does not.",
     ),
     "F5-RUN": (
         OPEN,

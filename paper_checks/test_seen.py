@@ -10,9 +10,10 @@ from fullscale.against_law import Row
 from fullscale.experiments import figure5, figure6, inference, reordered, table3, width
 from fullscale.experiments.law import local, of_shift, whole
 from fullscale.experiments.scale import CIFAR_NETS, NetName
+from fullscale.placement import Where
 from fullscale.responses import TEST, TRAIN
 from paper_checks.chance import above
-from paper_checks.deciding_records import PLACEMENTS, adjusted, compared, errors, numbers, shifts
+from paper_checks.deciding_records import PLACEMENTS, adjusted, compared, errors, excess, numbers, shifts
 from paper_checks.evidence import committed
 from paper_checks.ledger import Evidence, Verdict, check, control
 from theory import EQUATIONS
@@ -92,10 +93,10 @@ def test_no_moving_variance_has_drifted_by_three_hundredths() -> None:
     assert max(abs(row.moving_var / row.train_var - 1) for row in rows) < 0.03
 
 
-def right_behind_dropout(net: NetName) -> list[list[float]]:
-    """The shift ratios of the BNs that noise reaches past no other, (a) 0.5, in order of execution, seed by seed."""
+def right_behind_dropout(net: NetName, drop: float = 0.5) -> list[list[float]]:
+    """The shift ratios of the BNs that noise reaches past no other, with (a), in order of execution, seed by seed."""
     reached = [{row.bn for row in found.rows} for found in compared(committed(), net, "a")]
-    found = shifts(committed(), net, "a", 0.5)
+    found = shifts(committed(), net, "a", drop)
     return [[row.shift_ratio for row in own.rows if row.name in bns] for own, bns in zip(found, reached, strict=True)]
 
 
@@ -103,6 +104,51 @@ def right_behind_dropout(net: NetName) -> list[list[float]]:
 def test_the_shift_right_behind_dropout_grows_from_first_to_last_but_in_wrn_falls() -> None:
     grows = {net: {last > first for first, *_, last in right_behind_dropout(net)} for net in SIMPLEST}
     assert grows == {"PreResNet": {True}, "ResNeXt": {True}, "WRN": {False}}
+
+
+@check("S4-STEPS", Evidence.TRAINED, Verdict.CONTRADICTED)
+@pytest.mark.parametrize("net", CIFAR_NETS)
+def test_the_floor_is_over_a_tenth_of_the_shift_at_drop_one_tenth_and_below_at_half_and_more_with_a(
+    net: NetName,
+) -> None:
+    floor = max(excess(committed(), net, "a", 0.0))
+    for placement in PLACEMENTS:
+        assert floor > 0.1 * min(excess(committed(), net, placement, 0.1))
+    for drop in (0.5, 0.7):
+        assert floor < 0.1 * min(excess(committed(), net, "a", drop))
+
+
+@check("F4-CLOSE-RUN", Evidence.TRAINED, Verdict.CONTRADICTED)
+@pytest.mark.parametrize("net", CIFAR_NETS)
+def test_the_first_bn_behind_dropout_one_tenth_shifts_as_much_as_eq_6_asks_for_at_least(net: NetName) -> None:
+    least = 1 / EQUATIONS["eq6"].evaluate(retain=0.9, c=0, v=1)
+    for first, *_ in right_behind_dropout(net, 0.1):
+        assert first > least
+    assert fmean(excess(committed(), net, "a", 0.1)) > 3 * fmean(excess(committed(), net, "a", 0.0))
+
+
+@check("F4-AB-RUN", Evidence.TRAINED, Verdict.OPEN)
+@pytest.mark.parametrize("net", CIFAR_NETS)
+def test_b_shifts_less_than_a_at_each_drop_but_in_resnext_as_much(net: NetName) -> None:
+    for drop in committed().scale.drops[1:]:
+        a, b = (fmean(excess(committed(), net, placement, drop)) for placement in PLACEMENTS)
+        assert a / b == pytest.approx(1, abs=0.1) if net == "ResNeXt" else a > 1.3 * b
+
+
+@check("F4-AB-RUN", Evidence.TRAINED, Verdict.OPEN)
+@pytest.mark.parametrize("net", CIFAR_NETS)
+def test_what_shifts_behind_the_convolution_of_b_shifts_less_at_the_bn_but_in_resnext_as_much(net: NetName) -> None:
+    for found in compared(committed(), net, "b"):
+        at_bn, behind = fmean(row.local for row in found.rows), fmean(each.law for each in found.seen)
+        assert at_bn == pytest.approx(behind, abs=0.005) if net == "ResNeXt" else at_bn > behind + 0.05
+
+
+@check("F4-WRN-RUN", Evidence.TRAINED, Verdict.OPEN)
+def test_wrn_is_not_the_least_affected_of_the_siblings() -> None:
+    less: dict[Where, NetName] = {"a": "ResNeXt", "b": "DenseNet"}
+    for placement, net in less.items():
+        for drop in committed().scale.drops[1:]:
+            assert fmean(excess(committed(), net, placement, drop)) < fmean(excess(committed(), "WRN", placement, drop))
 
 
 @check("F5-RUN", Evidence.TRAINED, Verdict.OPEN)
