@@ -76,6 +76,8 @@ def _load(path: Path) -> dict[str, Any]:
         raise ValueError("is damaged: its content does not match the checksum in its name")
     try:
         state = unpickled(io.BytesIO(content))
+    except MemoryError:
+        raise  # the file may be whole
     except Exception as error:  # there is no end to what such a file raises
         raise ValueError("is no checkpoint: it holds more than tensors in plain containers, or less") from error
     if not isinstance(state, dict):

@@ -37,7 +37,11 @@ def finite(name: str, value: float, *, above: float) -> float:
     Raises:
         ValueError: if it is no finite number, or not above `above`.
     """
-    if not (isinstance(value, Real) and math.isfinite(value) and value > above):
+    try:
+        allowed = isinstance(value, Real) and math.isfinite(value) and value > above
+    except OverflowError:  # a whole number beyond all doubles
+        allowed = False
+    if not allowed:
         raise refusal(name, value, f"must be a finite number > {above:g}")
     return value
 

@@ -34,10 +34,10 @@ def replace(path: Path, content: bytes) -> None:
 
 
 def replace_all(contents: Mapping[Path, bytes]) -> None:
-    """Put bytes in the place of several files, once the disk has them all; only a crash amid the renames parts them.
+    """Put bytes in the place of several files, once the disk has them all.
 
     Raises:
-        ValueError: if one cannot be written; all then stay as they were.
+        ValueError: if one cannot be written; all then stay as they were, unless it is a rename that fails.
     """
     for path in contents:
         if path.is_dir():

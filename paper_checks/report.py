@@ -37,6 +37,7 @@ from paper_checks.trained import NO_BREAK, SEEN_IN, shown
 from theory import EQUATIONS, Equation
 from theory.domain import Parameter
 from theory.printing import as_latex, as_mathml, as_text
+from theory.rendering import uses
 from theory.symbols import k
 
 TEST_COLUMNS = ("test", "ended", "brings", "establishes")
@@ -100,7 +101,7 @@ def as_html(book: Book, budget: str) -> str:
     environment = Environment(
         loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"math": math, "symbol": symbol_of, "needs": needs, "slug": slug}
+    environment.filters |= {"math": math, "symbol": symbol_of, "needs": needs, "slug": slug, "uses": uses}
     environment.filters |= {"standing": standing, "reason": reason_of, "waits": waits, "counts": verdict_counts}
     environment.filters |= {"backing": backing, "typeset": typeset, "breakable": breakable}
     return environment.get_template("template.html").render(

@@ -92,6 +92,7 @@ def test_the_transcript_is_the_one_that_was_proof_read() -> None:
 
 @control("TRANSCRIPTION")
 def test_one_changed_digit_breaks_the_seal() -> None:
+    assert digest(json.loads(json.dumps(TRANSCRIPT))) == SEAL
     changed = [digest(json.loads(other)) for other in one_digit_changes(json.dumps(TRANSCRIPT))]
     assert len(changed) > 500
     assert SEAL not in changed

@@ -33,7 +33,7 @@ class Step:
 
     Attributes:
         axioms: what it uses of the random quantities.
-        positive: what a bound takes to be positive, beyond the feasible domain.
+        positive: what a bound or a sign takes to be positive, beyond the feasible domain.
     """
 
     relation: str

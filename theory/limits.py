@@ -113,7 +113,8 @@ def a_against_b() -> Equation:
     )
     title = "the shift of case (b) minus that of case (a)"
     statement = Eq(shift - v / UNIT_VAR_TRAIN, difference)
-    return Equation("a-against-b", title, SECTION, statement, SHIFT_PARAMETERS, derivation)
+    hypotheses = ("p < 1, for the sign: without Dropout both are 1",)
+    return Equation("a-against-b", title, SECTION, statement, SHIFT_PARAMETERS, derivation, hypotheses)
 
 
 def monotone_retain() -> Equation:
@@ -163,7 +164,8 @@ def monotone_width() -> Equation:
     parameters = (domain.RETAIN, domain.C, domain.V, domain.RHO, domain.WIDTH)
     title = "the shift's derivative in K = d cos²θ: it has the sign of ρ"
     statement = Eq(Derivative(shift, width, evaluate=False), slope)
-    return Equation("monotone-width", title, SECTION, statement, parameters, derivation)
+    hypotheses = ("p < 1 and Var_Test > 0, for the sign",)
+    return Equation("monotone-width", title, SECTION, statement, parameters, derivation, hypotheses)
 
 
 def uncorrelated() -> Equation:

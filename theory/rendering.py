@@ -44,10 +44,14 @@ def _steps(derivation: Derivation) -> list[str]:
     return [f"      {as_text(derivation.start)}", *where, *(_step(step) for step in derivation.steps)]
 
 
+def uses(step: Step) -> list[str]:
+    """What a step goes by: axioms, and what it takes to be positive."""
+    return [*(axiom.name for axiom in step.axioms), *(f"{as_text(fact)} > 0" for fact in step.positive)]
+
+
 def _step(step: Step) -> str:
     relation = {"<=": "≤", ">=": "≥"}.get(step.relation, step.relation)
-    uses = [*(axiom.name for axiom in step.axioms), *(f"{as_text(fact)} > 0" for fact in step.positive)]
-    cited = f"  [{', '.join(uses)}]" if uses else ""
+    cited = f"  [{', '.join(uses(step))}]" if uses(step) else ""
     return f"    {relation} {as_text(step.expression)}\n{_filled(step.reason + cited, 10, 10)}"
 
 

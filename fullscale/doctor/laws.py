@@ -51,8 +51,8 @@ class Law:
         """The law of what is 1 where a number is less than `threshold` and else 0; None if they are not uniform."""
         if self.family != "uniform":
             return None
-        if self.low == self.high:
-            return bernoulli(float(self.low < threshold))
+        if self.low == self.high:  # and whether a number may equal the threshold is not said
+            return None if self.low == threshold else bernoulli(float(self.low < threshold))
         return bernoulli(min(1.0, max(0.0, (threshold - self.low) / (self.high - self.low))))
 
     @property

@@ -36,6 +36,12 @@ def state(folder: Path) -> dict[Path, tuple[int, bytes]]:
     return {path: (path.stat().st_mtime_ns, path.read_bytes()) for path in folder.rglob("*") if path.is_file()}
 
 
+def test_what_takes_long_to_import_is_not_imported_before_it_is_needed() -> None:
+    program = "import sys, fullscale.__main__; print({'torchvision', 'matplotlib', 'submitit'} & sys.modules.keys())"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.stdout, done.stderr) == ("set()\n", "")
+
+
 def start(*arguments: str, stdout: int = subprocess.PIPE) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "fullscale", *arguments]
     # A shell that starts this suite in the background has SIGINT ignored, and its children inherit that.

@@ -48,6 +48,7 @@ RECIPES = {
     "net": 5,
     "drop": "0.5",
     "lr": True,
+    "weight_decay": "0",
     "gamma": "x",
     "milestones": ["a"],
     "precision": "float8",

@@ -58,7 +58,8 @@ def test_of_numbers_times_zero_nothing_is_left_to_chance(law: Law) -> None:
     assert made is not None
     assert made == uniform(0, 0) == made.times(2)
     assert made.below(0.5) == bernoulli(1)
-    assert made.below(0) == bernoulli(0)
+    assert made.below(-0.5) == bernoulli(0)
+    assert made.below(0) is None
 
 
 @given(laws, scalars, st.integers(0, 2**31))
