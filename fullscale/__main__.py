@@ -1,6 +1,7 @@
 """Command line of the real networks: `python -m fullscale train|measure|adjust|...|doctor|sweep|show`."""
 
 import contextlib
+import errno
 import io
 import signal
 import sys
@@ -22,6 +23,8 @@ from fullscale.train import Stopped
 from fullscale.training import Diverged
 
 FAILED, BAD_INPUT, BY_SIGNAL = 1, 2, 128
+OF_STDOUT = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF}
+"""where no file is named; too many open files, say, are not about it"""
 BEYOND_MEMORY = ("can't allocate memory", "Storage size calculation overflowed", "Overflow when unpacking")
 """what torch says of tensors that no machine could hold"""
 
@@ -60,21 +63,13 @@ def main(arguments: list[str] | None = None) -> int:
 def in_a_line(error: Exception) -> str | None:
     """Say what was wrong with what was asked for; None if it was not that."""
     if isinstance(error, OSError):
-        about = error.filename or of_stdout()
-        return ": ".join(filter(None, (about, error.strerror or str(error))))
+        if error.filename is None and error.errno in OF_STDOUT:
+            silence_stdout()
+            return f"stdout: {error.strerror}"
+        return ": ".join(filter(None, (error.filename, error.strerror or str(error))))
     if isinstance(error, MemoryError | torch.OutOfMemoryError) or any(told in str(error) for told in BEYOND_MEMORY):
         return "too large for the memory of this machine"
     return str(error) if isinstance(error, ValueError) else None
-
-
-def of_stdout() -> str:
-    """Name stdout if it is what cannot be written, and let it be."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        silence_stdout()
-        return "stdout"
-    return ""
 
 
 def flushed(arguments: list[str] | None) -> int:
