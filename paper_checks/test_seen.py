@@ -135,10 +135,15 @@ def test_the_first_bn_behind_dropout_one_tenth_shifts_as_much_as_eq_6_asks_for_a
 
 @check("F4-AB-RUN", Evidence.TRAINED, Verdict.OPEN)
 @pytest.mark.parametrize("net", CIFAR_NETS)
-def test_b_shifts_less_than_a_at_each_drop_but_in_resnext_as_much(net: NetName) -> None:
-    for drop in committed().scale.drops[1:]:
-        a, b = (fmean(excess(committed(), net, placement, drop)) for placement in PLACEMENTS)
-        assert a / b == pytest.approx(1, abs=0.1) if net == "ResNeXt" else a > 1.3 * b
+def test_b_shifts_less_than_a_at_each_drop_but_in_resnext_hardly(net: NetName) -> None:
+    drops = committed().scale.drops[1:]
+    for drop in drops:
+        a, b = (excess(committed(), net, placement, drop) for placement in PLACEMENTS)
+        if net == "ResNeXt":
+            assert fmean(b) / fmean(a) > 6 / 7
+            assert not above(a, b, len(CIFAR_NETS) * len(drops))
+        else:
+            assert fmean(a) > 1.3 * fmean(b)
 
 
 @check("F4-AB-RUN", Evidence.TRAINED, Verdict.OPEN)
