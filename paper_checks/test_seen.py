@@ -13,7 +13,7 @@ from fullscale.experiments.scale import CIFAR_NETS, NetName
 from fullscale.placement import Where
 from fullscale.responses import TEST, TRAIN
 from paper_checks.chance import above
-from paper_checks.deciding_records import PLACEMENTS, adjusted, compared, errors, excess, numbers, shifts
+from paper_checks.deciding_records import PLACEMENTS, adjusted, compared, drops, errors, excess, numbers, shifts
 from paper_checks.evidence import committed
 from paper_checks.ledger import Evidence, Verdict, check, control
 from paper_checks.reported import TABLE2
@@ -136,12 +136,11 @@ def test_the_first_bn_behind_dropout_one_tenth_shifts_as_much_as_eq_6_asks_for_a
 @check("F4-AB-RUN", Evidence.TRAINED, Verdict.OPEN)
 @pytest.mark.parametrize("net", CIFAR_NETS)
 def test_b_shifts_less_than_a_at_each_drop_but_in_resnext_hardly(net: NetName) -> None:
-    drops = committed().scale.drops[1:]
-    for drop in drops:
+    for drop in drops(committed()):
         a, b = (excess(committed(), net, placement, drop) for placement in PLACEMENTS)
         if net == "ResNeXt":
             assert fmean(b) / fmean(a) > 6 / 7
-            assert not above(a, b, len(CIFAR_NETS) * len(drops))
+            assert not above(a, b, len(CIFAR_NETS) * len(drops(committed())))
         else:
             assert fmean(a) > 1.3 * fmean(b)
 
@@ -158,7 +157,7 @@ def test_what_shifts_behind_the_convolution_of_b_shifts_less_at_the_bn_but_in_re
 def test_wrn_is_not_the_least_affected_of_the_siblings() -> None:
     less: dict[Where, NetName] = {"a": "ResNeXt", "b": "DenseNet"}
     for placement, net in less.items():
-        for drop in committed().scale.drops[1:]:
+        for drop in drops(committed()):
             assert fmean(excess(committed(), net, placement, drop)) < fmean(excess(committed(), "WRN", placement, drop))
 
 

@@ -18,18 +18,13 @@ from fullscale.data import cifar
 from fullscale.data.in_memory import Images
 from fullscale.launch import Team
 from fullscale.training import Training
+from tests.threads import one_thread
+
+__all__ = ["one_thread"]
 
 BENCHMARK = runpy.run_path(str(Path(__file__).parent / "fullscale_speed.py"))
 CPU = torch.device("cpu")
 NET = "densenet-bc-10-2"
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 def data(count: int) -> Any:
