@@ -44,6 +44,7 @@ EXAMINED: Mapping[str, tuple[Verdict, str]] = {
         "No moving variance has drifted by 3%, but the shift of a few of DenseNet's BNs is so small that even less is "
         "more than a tenth of it.",
     ),
+    "S3-CHAIN-RUN": (HOLDS_IF, SIBLINGS),
     "T1-RUN": (
         OPEN,
         "d cos^2 is larger in WRN-10-4 than in -2 and -1, but -2 has no more than -1, and ResNeXt more than WRN-10-2.",
