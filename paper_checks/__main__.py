@@ -2,6 +2,7 @@
 
 python -m paper_checks readme [--check]    keeps the README's claims up to date
 python -m paper_checks seal RUNS           takes the records of a reduced sweep as evidence
+python -m paper_checks rates NOTES         measures the error rates of the simulated checks
 """
 
 import sys
@@ -13,6 +14,7 @@ import tyro
 from fullscale.files import replace
 from paper_checks import evidence
 from paper_checks.claims import CLAIMS
+from paper_checks.rates import MeasureRates
 from paper_checks.summary import readme_block
 from simulator.terminal import run, silence_stdout
 
@@ -88,7 +90,7 @@ def with_claims(readme: str, file: Path) -> str:
     return f"{before}{BEGIN}\n{readme_block(CLAIMS.values())}\n{END}{after}"
 
 
-COMMANDS = {"readme": Readme, "seal": Seal}
+COMMANDS = {"readme": Readme, "seal": Seal, "rates": MeasureRates}
 
 
 def main(arguments: list[str] | None = None) -> int:

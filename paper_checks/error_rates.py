@@ -45,39 +45,71 @@ def surely_seen_at(replicas: int | None = None) -> float:
     return rejects_at(replicas) + NormalDist().inv_cdf(POWER)
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """An estimate that is held against a value.
+
+    Attributes:
+        estimate: what was measured.
+        exact: what it should be.
+        catches: the relative error that the comparison promises to notice with probability POWER.
+        replicas: how many independent replicas the standard error rests on, where they are few.
+    """
+
+    estimate: Estimate
+    exact: float
+    catches: float = 0.01
+    replicas: int | None = None
+
+    @property
+    def smallest(self) -> float:
+        """The smallest relative error that would be noticed with probability POWER."""
+        return surely_seen_at(self.replicas) * self.estimate.stderr / abs(self.exact)
+
+    @property
+    def allowed(self) -> float:
+        """By how much the estimate may be off."""
+        return rejects_at(self.replicas) * self.estimate.stderr + ROUNDING * abs(self.exact)
+
+    def rejects(self, value: float) -> bool:
+        """Whether the estimate is too far from a value."""
+        return abs(self.estimate.value - value) > self.allowed
+
+
 @dataclass
 class Budget:
     """What a run has spent.
 
     Attributes:
-        caught: for each comparison with a value, the relative error that it would have caught.
+        comparisons: with a value.
         ordered: how many comparisons only asked which of two estimates is larger.
     """
 
-    caught: list[float] = field(default_factory=list)
+    comparisons: list[Comparison] = field(default_factory=list)
     ordered: int = 0
 
     @property
     def spent(self) -> int:
         """How many comparisons were made."""
-        return len(self.caught) + self.ordered
+        return len(self.comparisons) + self.ordered
 
-    def spend(self, smallest: float | None = None) -> None:
-        """Enter a comparison with a value and the relative error that it would have caught, or one of order.
+    def spend(self, comparison: Comparison | None = None) -> None:
+        """Enter a comparison with a value, or one of order.
 
         Raises:
             AssertionError: where the run makes more comparisons than the budget was divided by.
         """
-        if smallest is None:
+        if comparison is None:
             self.ordered += 1
         else:
-            self.caught.append(smallest)
+            self.comparisons.append(comparison)
         assert self.spent <= COMPARISONS, f"more than {COMPARISONS} comparisons: raise COMPARISONS"
 
     def __str__(self) -> str:
         if not self.spent:
             return "no statistical comparison was made"
-        weakest = f"{max(self.caught):.2%} (the weakest check)" if self.caught else "no promised size"
+        smallest = [comparison.smallest for comparison in self.comparisons]
+        weakest = f"{max(smallest):.2%} (the weakest check)" if smallest else "no promised size"
         return (
             f"{self.spent} statistical comparisons, {self.ordered} of them of order alone, each rejecting at "
             f"{rejects_at():.2f} standard errors or more: false alarms below {FALSE_ALARMS:g} a run; errors of "
@@ -101,11 +133,10 @@ def agree(estimate: Estimate, exact: float, catches: float = 0.01, replicas: int
         AssertionError: where they differ by more than the standard error allows, or the estimate is too rough to keep
             the promise.
     """
-    smallest = surely_seen_at(replicas) * estimate.stderr / abs(exact)
-    BUDGET.spend(smallest)
-    assert smallest <= catches, f"too rough: would only catch {smallest:.2%}, not {catches:.2%}"
-    allowed = rejects_at(replicas) * estimate.stderr + ROUNDING * abs(exact)
-    assert abs(estimate.value - exact) <= allowed, f"{estimate} is more than {allowed:.2g} from {exact:.6g}"
+    comparison = Comparison(estimate, exact, catches, replicas)
+    BUDGET.spend(comparison)
+    assert comparison.smallest <= catches, f"too rough: would only catch {comparison.smallest:.2%}, not {catches:.2%}"
+    assert not comparison.rejects(exact), f"{estimate} is more than {comparison.allowed:.2g} from {exact:.6g}"
 
 
 def disagree(estimate: Estimate, wrong: float, replicas: int | None = None) -> None:

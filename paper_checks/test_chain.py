@@ -9,9 +9,20 @@ import pytest
 from sympy import pi, sqrt
 
 from paper_checks.comparing import exact, proved, relative_drift, value
-from paper_checks.error_rates import agree, disagree, quotient
+from paper_checks.error_rates import agree, disagree, powered, quotient
 from paper_checks.ledger import Evidence, Verdict, check
-from simulator import Array, BatchNorm, Dropout, Equicorrelated, Linear, Reading, ReLU, Stack
+from simulator import (
+    Array,
+    BatchMeans,
+    BatchNorm,
+    Dropout,
+    Equicorrelated,
+    Estimate,
+    Linear,
+    Reading,
+    ReLU,
+    Stack,
+)
 from theory import EQUATIONS
 from theory import symbols as s
 from theory.chain import Response, relu_stack
@@ -90,6 +101,25 @@ def test_a_relu_right_behind_dropout_commutes_with_every_mask() -> None:
     for mask in product((0.0, 2.0), repeat=4):
         assert np.array_equal(relu(x * mask), relu(x) * mask)
     assert not np.array_equal(relu(x + 1), relu(x) + 1)
+
+
+@check("S3-CHAIN", Evidence.SIMULATED, Verdict.HOLDS_IF)
+def test_simulated_normals_have_the_moments_behind_a_relu_that_the_prediction_iterates(
+    rng: np.random.Generator,
+) -> None:
+    response = {"drift": "-0.3", "spread": "0.8"}
+    for name, power in (("relu-mean", 1), ("relu-power", 2)):
+        expected = value(name, **response)
+        agree(powered(lambda n, power=power: _rectified(power, n, rng), expected), expected)
+        disagree(_rectified(3 - power, 200_000, rng), expected)
+
+
+def _rectified(power: int, samples: int, rng: np.random.Generator) -> Estimate:
+    """The mean of a power of rectified normals."""
+    means = BatchMeans("moment", samples_per_batch=100)
+    normals = rng.normal(-0.3, 0.8, (-(-samples // 100), 100))
+    means.add((ReLU()(normals) ** power).mean(axis=1)[:, None])
+    return means.mean("moment")
 
 
 def _behind_relu(inputs_per_unit: int, c: float, rng: np.random.Generator) -> Reading:

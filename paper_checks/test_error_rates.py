@@ -12,6 +12,7 @@ from paper_checks.error_rates import (
     POWER,
     SHARE,
     Budget,
+    Comparison,
     agree,
     difference,
     disagree,
@@ -98,7 +99,7 @@ def test_the_errors_of_what_is_made_of_two_estimates_add_up() -> None:
 def test_a_budget_that_is_overspent_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("paper_checks.error_rates.COMPARISONS", 2)
     budget = Budget()
-    budget.spend(0.01)
+    budget.spend(Comparison(about(1, 0), 1))
     budget.spend()
     with pytest.raises(AssertionError, match="raise COMPARISONS"):
         budget.spend()

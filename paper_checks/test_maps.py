@@ -118,6 +118,20 @@ def test_where_the_positions_of_a_channel_share_their_noise_the_sums_over_channe
     disagree(by_element.shift, predicted, replicas=REPLICAS)
 
 
+@check("LAW-SHARED", Evidence.SIMULATED)
+def test_the_simulated_variance_of_a_sum_of_two_channels_is_that_of_the_law_to_one_percent(
+    rng: np.random.Generator,
+) -> None:
+    maps = FeatureMaps(2, 2, mean=0.5, variance=1.0, correlation=0.3, spatial=0.5, dtype="float32")
+    layers: list[LinearLayer] = [Convolution(kernels(16, 2, 2, 2))]
+    expected = MapSums.of(layers, (2, 2, 2), covariance_of(maps, 2), 0.5).var_train_by_channel(NOISE_VAR)
+    by_channel, by_element = (
+        pooled(noise, layers, maps, rng, batches=32) for noise in (Dropout(RETAIN, per="channel"), Dropout(RETAIN))
+    )
+    agree(by_channel.moving_var, expected, replicas=REPLICAS)
+    disagree(by_element.moving_var, expected, replicas=REPLICAS)
+
+
 def equal_maps(channels: int, size: int, mean: float) -> EqualMaps:
     """Square maps as Eq. 10 supposes them."""
     units = Equicorrelated(channels * size * size, mean, 1.0, 0.2, dtype="float32")
