@@ -1,19 +1,20 @@
 """A pytest plugin that notes what the simulated checks compare, and can make the equations they evaluate wrong by 1%.
 
-pytest paper_checks -p paper_checks.falsifying --notes FILE [--falsify CLEAN]
+pytest paper_checks -p paper_checks.falsifying --notes FILE --first SEED --seeds N [--falsify CLEAN]
 """
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+import hypothesis
 import pytest
-from hypothesis import Phase, settings
+from hypothesis import Phase, is_hypothesis_test, settings
 from sympy import Expr, Rational
 
 from fullscale.files import write_json
@@ -22,15 +23,16 @@ from paper_checks.ledger import Evidence
 from theory import Equation
 
 FACTOR = Rational(101, 100)
-PARAMETER = "falsified"
+FALSIFIED, SEED = "falsified", "seed"
 
 
 @dataclass(frozen=True)
 class Note:
-    """What one check compared.
+    """What one check compared, with one seed.
 
     Attributes:
         test: its function, without parameters.
+        seed: of the simulation, and of what hypothesis draws.
         falsified: the equation that was wrong meanwhile; None where all were as they are.
         evaluated: the equations whose values it asked for.
         comparisons: those with a value, up to the first that failed.
@@ -38,6 +40,7 @@ class Note:
     """
 
     test: str
+    seed: int
     falsified: str | None
     evaluated: tuple[str, ...]
     comparisons: tuple[Comparison, ...]
@@ -68,23 +71,28 @@ def falsified(name: str | None) -> Iterator[set[str]]:
 
 
 class Falsifying:
-    """Leaves the simulated checks, once each, or once for each equation that they evaluated in a clean run.
+    """Leaves the simulated checks: with each seed, once, or once for each equation that they evaluated in a clean run.
 
     Args:
         notes: the file to write.
+        seeds: which.
         clean: the notes of the clean run; None for a clean run.
     """
 
-    def __init__(self, notes: Path, clean: Path | None) -> None:
-        self._file, self._clean = notes, clean
+    def __init__(self, notes: Path, seeds: Sequence[int], clean: Path | None) -> None:
+        self._file, self._seeds, self._clean = notes, seeds, clean
         self._evaluated = _evaluated(clean) if clean else {}
         self._notes: list[Note] = []
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Repeat a check with each of its equations falsified."""
+        """Repeat a check with each seed, and with each of its equations falsified."""
+        repeated: dict[str, Sequence[Any]] = {SEED: self._seeds}
         if self._clean:
-            metafunc.fixturenames.append(PARAMETER)
-            metafunc.parametrize(PARAMETER, sorted(self._evaluated.get(metafunc.definition.nodeid, ())))
+            repeated[FALSIFIED] = sorted(self._evaluated.get(metafunc.definition.nodeid, ()))
+        for name, values in repeated.items():
+            if name not in metafunc.fixturenames:
+                metafunc.fixturenames.append(name)
+            metafunc.parametrize(name, values)
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Leave out what is not simulated."""
@@ -95,16 +103,18 @@ class Falsifying:
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Function) -> Iterator[None]:
         """Note what is compared while the check runs."""
-        name: Any = item.callspec.params.get(PARAMETER) if hasattr(item, "callspec") else None
-        before, passed = len(BUDGET.comparisons), False
+        settled = dict[str, Any](item.callspec.params)
+        seed, name, before, passed = settled[SEED], settled.get(FALSIFIED), len(BUDGET.comparisons), False
+        if is_hypothesis_test(item.obj):
+            hypothesis.seed(seed)(item.obj)
         with falsified(name) as evaluated:
             try:
                 yield
                 passed = True
             finally:
                 made, test = tuple(BUDGET.comparisons[before:]), item.nodeid.partition("[")[0]
-                self._notes.append(Note(test, name, tuple(sorted(evaluated)), made, passed))
-                BUDGET.comparisons[before:] = []  # a falsified check is no part of what a run may spend
+                self._notes.append(Note(test, seed, name, tuple(sorted(evaluated)), made, passed))
+                del BUDGET.comparisons[before:]  # so many runs may spend more than one
 
     def pytest_sessionfinish(self) -> None:
         """Write what was noted."""
@@ -132,6 +142,8 @@ def _simulated(item: pytest.Item) -> bool:
 def pytest_addoption(parser: pytest.Parser) -> None:
     """Name the files."""
     parser.addoption("--notes", type=Path, required=True, metavar="FILE", help="where to note what was compared")
+    parser.addoption("--first", type=int, default=0, metavar="SEED", help="the first seed")
+    parser.addoption("--seeds", type=int, default=1, metavar="N", help="how many")
     parser.addoption("--falsify", type=Path, metavar="CLEAN", help="the notes of a run in which nothing was falsified")
 
 
@@ -139,5 +151,6 @@ def pytest_configure(config: pytest.Config) -> None:
     """Take part; what fails on purpose is neither remembered nor made smaller."""
     settings.register_profile("falsifying", database=None, phases=(Phase.explicit, Phase.generate))
     settings.load_profile("falsifying")
-    options: list[Any] = [config.getoption(name) for name in ("--notes", "--falsify")]
-    config.pluginmanager.register(Falsifying(*options))
+    options = config.option
+    seeds = range(options.first, options.first + options.seeds)
+    config.pluginmanager.register(Falsifying(options.notes, seeds, options.falsify))

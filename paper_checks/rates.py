@@ -8,7 +8,6 @@ import os
 import platform
 import subprocess
 import sys
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
+from statistics import fmean
 from typing import Any, TypedDict
 
 import tyro
@@ -30,6 +30,7 @@ from simulator.terminal import say
 
 ROOM = Path(__file__).parent
 RECORD = ROOM / "rates.json"
+TOGETHER = 10  # seeds a process, which share the time of its start
 SOFTWARE = ("numpy", "sympy", "hypothesis")
 
 
@@ -80,7 +81,7 @@ class MeasureRates:
     falsified: int = 20
     """with how many of them each equation is falsified, too"""
     jobs: int = 1
-    """how many seeds at once"""
+    """how many processes at once"""
     out: Path = RECORD
     """the record"""
 
@@ -91,31 +92,72 @@ class MeasureRates:
         if whole("falsified", self.falsified, at_least=0) > self.seeds:
             raise refusal("falsified", self.falsified, f"must be <= {self.seeds}, the seeds")
         self.notes.mkdir(parents=True, exist_ok=True)
-        _each(self._note_clean, range(self.seeds), self.jobs, "seeds")
-        _each(self._note_falsified, range(self.falsified), self.jobs, "seeds, falsified")
-        found = rates(map(self._clean, range(self.seeds)), map(self._wrong, range(self.falsified)))
+        clean, wrong = (_parts(self.notes.resolve(), upto) for upto in (self.seeds, self.falsified))
+        _each(Part.check, clean, self.jobs, "clean")
+        _each(Part.falsify, wrong, self.jobs, "with falsified equations")
+        found = rates([part.noted for part in clean], [part.noted_wrong for part in wrong])
         write_json(self.out, found)
         say(told(found))
         return 0
 
-    def _clean(self, seed: int) -> Path:
-        return self.notes / f"seed-{seed}.json"
 
-    def _wrong(self, seed: int) -> Path:
-        return self.notes / f"seed-{seed}-falsified.json"
+@dataclass(frozen=True)
+class Part:
+    """Some seeds, which one process takes.
 
-    def _note_clean(self, seed: int) -> None:
-        _check(seed, self._clean(seed))
+    Attributes:
+        folder: of the notes.
+        seeds: one after the other.
+    """
 
-    def _note_falsified(self, seed: int) -> None:
-        _check(seed, self._wrong(seed), "--falsify", str(self._clean(seed).resolve()))
+    folder: Path
+    seeds: range
+
+    @property
+    def noted(self) -> Path:
+        """What was compared."""
+        return self.folder / f"seeds-{self.seeds[0]}-{self.seeds[-1]}.json"
+
+    @property
+    def noted_wrong(self) -> Path:
+        """What was compared while equations were falsified."""
+        return self.noted.with_suffix(".falsified.json")
+
+    def check(self) -> None:
+        """Make the checks, unless that was noted."""
+        self._make(self.noted)
+
+    def falsify(self) -> None:
+        """Make each check with each of the equations that it evaluates falsified, unless that was noted."""
+        self.check()
+        self._make(self.noted_wrong, "--falsify", str(self.noted))
+
+    def _make(self, notes: Path, *falsify: str) -> None:
+        """Have pytest write notes.
+
+        Raises:
+            ValueError: if it cannot.
+        """
+        if notes.exists():
+            return
+        seeds = ["--first", str(self.seeds[0]), "--seeds", str(len(self.seeds))]
+        options = ["-q", "-n", "0", "-p", "no:cacheprovider", "-p", "paper_checks.falsifying", "--notes", str(notes)]
+        command = [sys.executable, "-m", "pytest", str(ROOM), *options, *seeds, *falsify]
+        alone = os.environ | {"OMP_NUM_THREADS": "1"}
+        ended = subprocess.run(command, cwd=ROOM.parent, env=alone, capture_output=True, text=True, check=False)  # noqa: S603
+        if not notes.exists():
+            raise refusal("notes", notes, f"was not written: {(ended.stderr or ended.stdout)[-300:]}")
 
 
-def _each(note: Callable[[int], None], seeds: Sequence[int], jobs: int, called: str) -> None:
-    """Do something for each seed, several at once; shows how far it has come, and how long the rest will take."""
-    columns = BarColumn(), MofNCompleteColumn(), TextColumn(called), TimeElapsedColumn(), TimeRemainingColumn()
+def _parts(folder: Path, seeds: int) -> list[Part]:
+    return [Part(folder, range(first, min(first + TOGETHER, seeds))) for first in range(0, seeds, TOGETHER)]
+
+
+def _each(do: Callable[[Part], None], parts: Sequence[Part], jobs: int, called: str) -> None:
+    """Do something for each part, several at once; shows how far it has come, and how long the rest will take."""
+    columns = TextColumn(called), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()
     with Progress(*columns, console=Console(stderr=True)) as progress, _pool(jobs) as pool:
-        for done in progress.track(as_completed([pool.submit(note, seed) for seed in seeds]), total=len(seeds)):
+        for done in progress.track(as_completed([pool.submit(do, part) for part in parts]), total=len(parts)):
             done.result()
 
 
@@ -130,44 +172,31 @@ def _pool(jobs: int) -> Iterator[ThreadPoolExecutor]:
             raise
 
 
-def _check(seed: int, notes: Path, *falsify: str) -> None:
-    """Make the simulated checks with a seed, unless that was noted.
-
-    Raises:
-        ValueError: if they cannot be made.
-    """
-    if notes.exists():
-        return
-    options = ["-q", "-n", "0", "-p", "no:cacheprovider", "-p", "paper_checks.falsifying", f"--hypothesis-seed={seed}"]
-    command = [sys.executable, "-m", "pytest", str(ROOM), *options, "--notes", str(notes.resolve()), *falsify]
-    alone = os.environ | {"OMP_NUM_THREADS": "1"}
-    ended = subprocess.run(command, cwd=ROOM.parent, env=alone, capture_output=True, text=True, check=False)  # noqa: S603
-    if not notes.exists():
-        raise refusal("notes", notes, f"was not written: {(ended.stderr or ended.stdout)[-300:]}")
-
-
 def rates(clean: Iterable[Path], wrong: Iterable[Path]) -> Rates:
     """Sum up what was noted.
 
     Args:
-        clean: a file a seed.
+        clean: files of notes.
         wrong: likewise, with falsified equations.
     """
-    runs, falsified = [_read(path) for path in clean], [_read(path) for path in wrong]
-    comparisons = [made for note in chain(*runs) for made in note["comparisons"]]
+    made, falsified = (list(chain.from_iterable(map(_read, paths))) for paths in (clean, wrong))
+    comparisons = list(chain.from_iterable(note["comparisons"] for note in made))
+    seeds = _seeds(made)
     return {
-        "seeds": len(runs),
-        "checks": len(runs[0]),
+        "seeds": len(seeds),
+        "checks": len(made) // len(seeds),
         "comparisons": len(comparisons),
-        "alarms": [
-            f"{note['test']}, seed {seed}" for seed, run in enumerate(runs) for note in run if not note["passed"]
-        ],
+        "alarms": [f"{note['test']}, seed {note['seed']}" for note in made if not note["passed"]],
         "promised": POWER,
-        "noticed": sum(map(noticed, comparisons)) / len(comparisons),
-        "falsified": len(falsified),
+        "noticed": fmean(map(noticed, comparisons)),
+        "falsified": len(_seeds(falsified)),
         "caught": caught(falsified),
         "software": {"python": platform.python_version()} | {name: version(name) for name in SOFTWARE},
     }
+
+
+def _seeds(notes: Iterable[Mapping[str, Any]]) -> set[int]:
+    return {note["seed"] for note in notes}
 
 
 def noticed(made: Sequence[Any]) -> float:
@@ -178,15 +207,21 @@ def noticed(made: Sequence[Any]) -> float:
     return sum(comparison.rejects(exact * (1 + sign * catches)) for sign in (-1, 1)) / 2
 
 
-def caught(runs: Sequence[Sequence[Mapping[str, Any]]]) -> dict[str, Caught]:
+def caught(notes: Iterable[Mapping[str, Any]]) -> dict[str, Caught]:
     """In how many seeds a comparison rejected an equation while it was falsified; by equation."""
-    checks, seeds = defaultdict[str, set[str]](set), defaultdict[str, set[int]](set)
-    for seed, note in ((seed, note) for seed, run in enumerate(runs) for note in run):
-        if (name := note["falsified"]) in note["evaluated"]:
-            checks[name].add(note["test"])
-            if note["rejected"]:
-                seeds[name].add(seed)
-    return {name: {"checks": len(checks[name]), "seeds": len(seeds[name])} for name in sorted(checks)}
+    meant = [note for note in notes if note["falsified"] in note["evaluated"]]
+    by_equation = {name: [note for note in meant if note["falsified"] == name] for name in _names(meant)}
+    return {
+        name: {
+            "checks": len({note["test"] for note in own}),
+            "seeds": len(_seeds(note for note in own if note["rejected"])),
+        }
+        for name, own in by_equation.items()
+    }
+
+
+def _names(notes: Iterable[Mapping[str, Any]]) -> list[str]:
+    return sorted({note["falsified"] for note in notes})
 
 
 def told(found: Rates) -> str:
