@@ -58,8 +58,8 @@ class Comparison:
 
     estimate: Estimate
     exact: float
-    catches: float = 0.01
-    replicas: int | None = None
+    catches: float
+    replicas: int | None
 
     @property
     def smallest(self) -> float:
@@ -73,7 +73,7 @@ class Comparison:
 
     def rejects(self, value: float) -> bool:
         """Whether the estimate is too far from a value."""
-        return abs(self.estimate.value - value) > self.allowed
+        return not abs(self.estimate.value - value) <= self.allowed  # a NaN is far from everything
 
 
 @dataclass
@@ -133,7 +133,7 @@ def agree(estimate: Estimate, exact: float, catches: float = 0.01, replicas: int
         AssertionError: where they differ by more than the standard error allows, or the estimate is too rough to keep
             the promise.
     """
-    comparison = Comparison(estimate, exact, catches, replicas)
+    comparison = Comparison(estimate, float(exact), catches, replicas)
     BUDGET.spend(comparison)
     assert comparison.smallest <= catches, f"too rough: would only catch {comparison.smallest:.2%}, not {catches:.2%}"
     assert not comparison.rejects(exact), f"{estimate} is more than {comparison.allowed:.2g} from {exact:.6g}"

@@ -1,7 +1,7 @@
 """Both error rates of the simulated checks: by Student's density, by what is told apart, and by simulation."""
 
 from contextlib import suppress
-from math import gamma, pi, sqrt
+from math import gamma, nan, pi, sqrt
 
 import numpy as np
 import pytest
@@ -66,6 +66,12 @@ def test_an_estimate_agrees_up_to_where_it_rejects() -> None:
 
 
 @control("ERROR-RATES")
+def test_what_is_no_number_agrees_with_nothing() -> None:
+    with pytest.raises(AssertionError, match="is more than"):
+        agree(Estimate(nan, 0.001, 1000), 1)
+
+
+@control("ERROR-RATES")
 def test_an_estimate_too_rough_for_its_promise_fails_though_it_is_right() -> None:
     agree(about(1, 0), 1, catches=0.001 * surely_seen_at())
     with pytest.raises(AssertionError, match="too rough"):
@@ -99,7 +105,7 @@ def test_the_errors_of_what_is_made_of_two_estimates_add_up() -> None:
 def test_a_budget_that_is_overspent_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("paper_checks.error_rates.COMPARISONS", 2)
     budget = Budget()
-    budget.spend(Comparison(about(1, 0), 1))
+    budget.spend(Comparison(about(1, 0), 1.0, catches=0.01, replicas=None))
     budget.spend()
     with pytest.raises(AssertionError, match="raise COMPARISONS"):
         budget.spend()

@@ -1,13 +1,17 @@
-"""A pytest plugin that notes what the simulated checks compare, and can make the equations they evaluate wrong by 1%.
+"""A pytest plugin that repeats the simulated checks, with other seeds or with equations made wrong by 1%.
 
-pytest paper_checks -p paper_checks.falsifying --notes FILE --first SEED --seeds N [--falsify CLEAN]
+It notes what they compare: `pytest paper_checks -p paper_checks.repeating --notes FILE --first SEED --seeds N
+[--falsify CLEAN]`. Checks have draws of their own under it, which the same line repeats.
 """
 
+import hashlib
 import json
+import platform
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from unittest.mock import patch
@@ -18,12 +22,14 @@ from hypothesis import Phase, is_hypothesis_test, settings
 from sympy import Expr, Rational
 
 from fullscale.files import write_json
-from paper_checks.error_rates import BUDGET, Comparison
+from paper_checks.error_rates import Budget, Comparison
 from paper_checks.ledger import Evidence
 from theory import Equation
 
 FACTOR = Rational(101, 100)
-FALSIFIED, SEED = "falsified", "seed"
+SEED, FALSIFIED = "seed", "falsified"
+ROOMS = ("theory", "simulator", "paper_checks")
+SOFTWARE = ("hypothesis", "mpmath", "numpy", "sympy")
 
 
 @dataclass(frozen=True)
@@ -35,26 +41,16 @@ class Note:
         seed: of the simulation, and of what hypothesis draws.
         falsified: the equation that was wrong meanwhile; None where all were as they are.
         evaluated: the equations whose values it asked for.
-        comparisons: those with a value, up to the first that failed.
+        comparisons: those with a value.
         passed: whether the check did.
     """
 
     test: str
     seed: int
     falsified: str | None
-    evaluated: tuple[str, ...]
-    comparisons: tuple[Comparison, ...]
+    evaluated: list[str]
+    comparisons: list[Comparison]
     passed: bool
-
-    @property
-    def rejected(self) -> bool:
-        """Whether a comparison has found its estimate too far off; where one has, no other follows."""
-        return any(made.rejects(made.exact) for made in self.comparisons)
-
-    def as_json(self) -> dict[str, Any]:
-        """All of it, each comparison as its estimate, standard error, value, promise and replicas."""
-        made = [_numbers(comparison) for comparison in self.comparisons]
-        return vars(self) | {"comparisons": made, "rejected": self.rejected}
 
 
 @contextmanager
@@ -70,11 +66,20 @@ def falsified(name: str | None) -> Iterator[set[str]]:
         yield evaluated
 
 
-class Falsifying:
-    """Leaves the simulated checks: with each seed, once, or once for each equation that they evaluated in a clean run.
+def made_by() -> dict[str, str]:
+    """What notes depend on: 16 hex digits of the SHA-256 of the rooms' files, and versions."""
+    digest, root = hashlib.sha256(), Path(__file__).parents[1]
+    for path in sorted(path for room in ROOMS for path in (root / room).glob("*.py")):
+        digest.update(path.read_bytes())
+    versions = {name: version(name) for name in SOFTWARE}
+    return {"code": digest.hexdigest()[:16], "python": platform.python_version(), **versions}
+
+
+class Repeating:
+    """Makes each simulated check with each seed: once, or once for each equation that it evaluated in a clean run.
 
     Args:
-        notes: the file to write.
+        notes: the file to write, once all have been made.
         seeds: which.
         clean: the notes of the clean run; None for a clean run.
     """
@@ -82,17 +87,18 @@ class Falsifying:
     def __init__(self, notes: Path, seeds: Sequence[int], clean: Path | None) -> None:
         self._file, self._seeds, self._clean = notes, seeds, clean
         self._evaluated = _evaluated(clean) if clean else {}
+        self._made_by = made_by()
         self._notes: list[Note] = []
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
-        """Repeat a check with each seed, and with each of its equations falsified."""
+        """Repeat a check; hypothesis refuses parameters that live for a function."""
         repeated: dict[str, Sequence[Any]] = {SEED: self._seeds}
         if self._clean:
-            repeated[FALSIFIED] = sorted(self._evaluated.get(metafunc.definition.nodeid, ()))
+            repeated[FALSIFIED] = sorted(self._evaluated[metafunc.definition.nodeid])
         for name, values in repeated.items():
             if name not in metafunc.fixturenames:
                 metafunc.fixturenames.append(name)
-            metafunc.parametrize(name, values)
+            metafunc.parametrize(name, values, scope="session")
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Leave out what is not simulated."""
@@ -102,37 +108,33 @@ class Falsifying:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Function) -> Iterator[None]:
-        """Note what is compared while the check runs."""
-        settled = dict[str, Any](item.callspec.params)
-        seed, name, before, passed = settled[SEED], settled.get(FALSIFIED), len(BUDGET.comparisons), False
+        """Note what is compared while the check runs, out of a budget of its own."""
+        parameters = dict[str, Any](item.callspec.params)
+        seed, name, budget, passed = parameters[SEED], parameters.get(FALSIFIED), Budget(), False
         if is_hypothesis_test(item.obj):
             hypothesis.seed(seed)(item.obj)
-        with falsified(name) as evaluated:
+        with falsified(name) as evaluated, patch("paper_checks.error_rates.BUDGET", budget):
             try:
                 yield
                 passed = True
             finally:
-                made, test = tuple(BUDGET.comparisons[before:]), item.nodeid.partition("[")[0]
-                self._notes.append(Note(test, seed, name, tuple(sorted(evaluated)), made, passed))
-                del BUDGET.comparisons[before:]  # so many runs may spend more than one
+                test = item.nodeid.partition("[")[0]
+                self._notes.append(Note(test, seed, name, sorted(evaluated), budget.comparisons, passed))
 
-    def pytest_sessionfinish(self) -> None:
-        """Write what was noted."""
-        write_json(self._file, [note.as_json() for note in self._notes])
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        """Write what was noted, unless something came between."""
+        ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
+        if ended and len(self._notes) == len(session.items):
+            write_json(self._file, {"made_by": self._made_by, "notes": [asdict(note) for note in self._notes]})
 
 
 def _evaluated(clean: Path) -> dict[str, set[str]]:
     """The equations that each check evaluated to compare."""
     found = defaultdict[str, set[str]](set)
-    for note in json.loads(clean.read_bytes()):
+    for note in json.loads(clean.read_bytes())["notes"]:
         if note["comparisons"]:
             found[note["test"]] |= set(note["evaluated"])
     return found
-
-
-def _numbers(made: Comparison) -> list[float | None]:
-    numbers = made.estimate.value, made.estimate.stderr, made.exact, made.catches
-    return [*map(float, numbers), made.replicas]
 
 
 def _simulated(item: pytest.Item) -> bool:
@@ -140,7 +142,7 @@ def _simulated(item: pytest.Item) -> bool:
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Name the files."""
+    """Name the file and the seeds."""
     parser.addoption("--notes", type=Path, required=True, metavar="FILE", help="where to note what was compared")
     parser.addoption("--first", type=int, default=0, metavar="SEED", help="the first seed")
     parser.addoption("--seeds", type=int, default=1, metavar="N", help="how many")
@@ -149,8 +151,8 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Take part; what fails on purpose is neither remembered nor made smaller."""
-    settings.register_profile("falsifying", database=None, phases=(Phase.explicit, Phase.generate))
-    settings.load_profile("falsifying")
+    settings.register_profile("repeating", database=None, phases=(Phase.explicit, Phase.generate))
+    settings.load_profile("repeating")
     options = config.option
     seeds = range(options.first, options.first + options.seeds)
-    config.pluginmanager.register(Falsifying(options.notes, seeds, options.falsify))
+    config.pluginmanager.register(Repeating(options.notes, seeds, options.falsify))
