@@ -1,5 +1,7 @@
 """The variance shift of every BN."""
 
+import math
+
 import pytest
 import torch
 from torch import Tensor, nn
@@ -69,6 +71,7 @@ def test_a_doubling_in_training_shifts_the_variance_of_every_bn_behind_it_by_a_q
 
 def test_every_variance_of_a_row_is_its_own_estimator():
     net, batches = nn.Sequential(Scaled(2), bn(momentum=0.5)), drawn(3)
+    net[1].get_buffer("running_mean").copy_(torch.tensor([1.0, -2.0, 0.5]))
     net[1].get_buffer("running_var").copy_(torch.tensor([1.0, 2.0, 6.0]))
     measured = measure(net, iter(batches), seed=0)
     row, channels = measured.rows[0], measured.channels[0]
@@ -78,7 +81,7 @@ def test_every_variance_of_a_row_is_its_own_estimator():
     torch.testing.assert_close(channels.test.moving_var, moving, rtol=1e-6, atol=0)
     torch.testing.assert_close(channels.train.moving_var, 4 * moving, rtol=1e-6, atol=0)
     torch.testing.assert_close(channels.test.pooled_var, pooled, rtol=1e-6, atol=0)
-    assert channels.moving_var.tolist() == [1, 2, 6]
+    assert (channels.moving_mean.tolist(), channels.moving_var.tolist()) == ([1, -2, 0.5], [1, 2, 6])
     assert (row.index, row.name, row.channels, row.moving_var) == (1, "1", 3, 3)
     assert row.real_var == pytest.approx(moving.mean().item())
     assert row.train_var == pytest.approx(4 * moving.mean().item())
@@ -162,6 +165,19 @@ def test_progress_is_told_after_every_batch():
     assert told == [32, 64, 96]
 
 
+def remembering(variance: float) -> nn.Module:
+    own = bn()
+    own.get_buffer("running_var").fill_(variance)
+    return own
+
+
+@pytest.mark.parametrize("still", [0, 1])
+def test_a_half_of_the_batches_without_variance_leaves_no_floor(still: int):
+    batches = [(x * (k % 2 != still), labels) for k, (x, labels) in enumerate(drawn(6))]
+    with pytest.raises(ValueError, match=r"^0's variance = 0.0: must be finite and > 0$"):
+        measure(nn.Sequential(bn()), batches, seed=0)
+
+
 @pytest.mark.parametrize(
     ("net", "message"),
     [
@@ -172,6 +188,9 @@ def test_progress_is_told_after_every_batch():
         (Calls(lambda self, x: self.shared(self.shared(x)), shared=bn()), r"^BN called twice = shared: what it keeps"),
         (Calls(lambda self, x: self.bn(0 * x), bn=bn()), r"^bn's variance = 0.0: must be finite and > 0$"),
         (Calls(lambda self, x: self.bn(x / 0), bn=bn()), r"^bn's variance = nan: must be finite and > 0$"),
+        (Calls(lambda self, x: self.bn(x * (0 if self.training else 1)), bn=bn()), r"^bn's variance = 0.0: must be fi"),
+        (Calls(lambda self, x: self.bn(x), bn=remembering(0.0)), r"^bn's variance = 0.0: must be finite and > 0$"),
+        (Calls(lambda self, x: self.bn(x), bn=remembering(math.inf)), r"^bn's variance = inf: must be finite and > 0$"),
     ],
 )
 def test_a_net_that_cannot_be_measured_is_refused_by_the_name_of_its_bn(net: nn.Module, message: str):

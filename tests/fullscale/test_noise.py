@@ -4,8 +4,9 @@ import math
 
 import pytest
 import torch
+from torch import Tensor
 
-from fullscale.noise import GaussianDropout, Uout
+from fullscale.noise import GaussianDropout, Multiplicative, Uout
 from theory import EQUATIONS
 
 LAYERS = [(Uout, 0.8, "noise-uout", "beta"), (GaussianDropout, 0.7, "noise-gaussian", "sigma")]
@@ -37,6 +38,17 @@ def test_the_noise_multiplies_and_each_element_has_its_own(layer, size: float) -
     assert len((once / x).flatten()[1:].unique()) == 23
 
 
+class Half(Multiplicative):
+    """Noise without chance."""
+
+    def draw(self, x: Tensor) -> Tensor:
+        return torch.full_like(x, 0.5)
+
+
+def test_what_is_drawn_times_the_input_is_added_to_it() -> None:
+    assert Half()(torch.tensor([0.0, 2.0, -4.0])).tolist() == [0, 3, -6]
+
+
 @pytest.mark.parametrize(("layer", "size"), [(layer, size) for layer, size, _, _ in LAYERS])
 def test_in_test_and_at_size_zero_the_layer_is_the_identity(layer, size: float) -> None:
     x = torch.randn(100, generator=seeded())
@@ -52,11 +64,12 @@ def test_the_type_is_kept_and_a_seed_gives_the_same_bits(dtype: torch.dtype) -> 
     assert torch.equal(first, again)
 
 
-def test_uout_stays_within_beta_of_its_input() -> None:
-    factors = Uout(0.3, seeded())(torch.ones(MANY))
-    assert factors.min() >= 0.7 - 1e-6
-    assert factors.max() <= 1.3 + 1e-6
-    assert factors.max() > 1.299
+@pytest.mark.parametrize("beta", [0.3, 1.0])
+def test_uout_stays_within_beta_of_its_input(beta: float) -> None:
+    factors = Uout(beta, seeded())(torch.ones(MANY))
+    assert factors.min() >= 1 - beta - 1e-6
+    assert factors.max() <= 1 + beta + 1e-6
+    assert factors.max() > 1 + 0.996 * beta
 
 
 @pytest.mark.parametrize("beta", [-0.1, 1.1, math.nan, math.inf])
