@@ -14,7 +14,7 @@ import tyro
 from fullscale.files import replace
 from paper_checks import evidence
 from paper_checks.claims import CLAIMS
-from paper_checks.rates import MeasureRates
+from paper_checks.measuring_rates import MeasureRates
 from paper_checks.summary import readme_block
 from simulator.terminal import run, silence_stdout
 

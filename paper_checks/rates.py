@@ -1,37 +1,37 @@
 """How often the simulated checks alarm in vain, and whether they notice an equation that is wrong by one percent."""
 
-import sys
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from itertools import chain
+from collections.abc import Iterable, Mapping, Sequence
 from math import sqrt
 from pathlib import Path
 from statistics import fmean
-from subprocess import PIPE, STDOUT, Popen
-from typing import Any, TypedDict
+from typing import Any, TypedDict, cast
 
-import tyro
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
-from fullscale.files import read_json, require_writable, write_json
+from fullscale.files import read_json
 from paper_checks.error_rates import POWER, Comparison, rejects_at
-from paper_checks.repeating import made_by
+from paper_checks.repeating import changed
 from simulator import Estimate
-from simulator.contracts import refusal, whole
-from simulator.terminal import say
+from simulator.contracts import refusal
 from theory import EQUATIONS
 
-ROOM = Path(__file__).parent
-RECORD = ROOM / "rates.json"
-TOGETHER = 10  # seeds a process, which share the time of its start
-MADE = (0, 1)  # pytest's exit codes where all checks were made
+RECORD = Path(__file__).parent / "rates.json"
 
 Note = Mapping[str, Any]
 """a `paper_checks.repeating.Note`, as JSON"""
+
+
+class Noted(TypedDict):
+    """What one process has noted.
+
+    Attributes:
+        code: the files of its checks, and of what they rest on, each with a digest.
+        software: versions.
+        notes: one for each check.
+    """
+
+    code: dict[str, str]
+    software: dict[str, str]
+    notes: list[Note]
 
 
 class Deviations(TypedDict):
@@ -61,7 +61,8 @@ class Rates(TypedDict):
     """The record.
 
     Attributes:
-        made_by: digest of the code, and versions.
+        code: files of the checks and of what they rest on, each with a digest.
+        software: versions.
         seeds: with which all checks were made.
         checks: a seed.
         comparisons: with a value, in all; those of order alone, and controls, are not counted.
@@ -74,7 +75,8 @@ class Rates(TypedDict):
         not_simulated: the equations that no simulated check compares with.
     """
 
-    made_by: dict[str, str]
+    code: dict[str, str]
+    software: dict[str, str]
     seeds: int
     checks: int
     comparisons: int
@@ -87,167 +89,41 @@ class Rates(TypedDict):
     not_simulated: list[str]
 
 
-@dataclass(frozen=True)
-class MeasureRates:
-    """Make the simulated checks with many seeds, and with each equation too large by one percent; takes hours.
-
-    What was noted stands, so that a run that was stopped goes on. In the end there is one record.
-    """
-
-    notes: tyro.conf.Positional[Path]
-    """the folder of what is noted; made where there is none"""
-    seeds: int = 300
-    """how many"""
-    falsified: int = 20
-    """with how many of them each equation is falsified, too"""
-    jobs: int = 1
-    """how many processes at once"""
-    out: Path = RECORD
-    """the record"""
-
-    def __call__(self) -> int:
-        """Return the exit code."""
-        whole("seeds", self.seeds, at_least=1)
-        whole("jobs", self.jobs, at_least=1)
-        if whole("falsified", self.falsified, at_least=1) > self.seeds:
-            raise refusal("falsified", self.falsified, f"must be <= {self.seeds}, the seeds")
-        require_writable(self.out)
-        if self.notes.exists() and not self.notes.is_dir():
-            raise refusal("notes", self.notes, "must be a folder")
-        self.notes.mkdir(parents=True, exist_ok=True)
-        clean, wrong = self.parts()
-        with Checking(self.jobs) as checking:
-            checking.make(clean, "clean")
-            checking.make(wrong, "falsified")
-        found = rates(*(list(chain.from_iterable(map(noted, parts))) for parts in (clean, wrong)))
-        write_json(self.out, found)
-        say(told(found))
-        return 0
-
-    def parts(self) -> "tuple[list[Part], list[Part]]":
-        """Clean ones of some seeds each, and falsified ones of a single seed."""
-        starts = range(0, self.seeds, TOGETHER)
-        clean = [Part(self.notes.resolve(), range(at, min(at + TOGETHER, self.seeds))) for at in starts]
-        wrong = [Part(part.folder, range(at, at + 1), part.file) for part in clean for at in part.seeds]
-        return clean, wrong[: self.falsified]
-
-
-@dataclass(frozen=True)
-class Part:
-    """What one process makes.
-
-    Attributes:
-        folder: of the notes.
-        seeds: those of its checks.
-        clean: the notes from which it falsifies; None for clean checks.
-    """
-
-    folder: Path
-    seeds: range
-    clean: Path | None = None
-
-    @property
-    def file(self) -> Path:
-        """Its notes."""
-        return self.folder / f"{'falsified' if self.clean else 'clean'}-{self.seeds[0]}-{len(self.seeds)}.json"
-
-    @property
-    def command(self) -> list[str]:
-        """What makes them."""
-        options = ["-q", "-n", "0", "-p", "no:cacheprovider", "-p", "paper_checks.repeating", "--notes", str(self.file)]
-        seeds = ["--first", str(self.seeds[0]), "--seeds", str(len(self.seeds))]
-        falsify = ["--falsify", str(self.clean)] if self.clean else []
-        return [sys.executable, "-m", "pytest", str(ROOM), *options, *seeds, *falsify]
-
-
-@dataclass
-class Checking:
-    """Processes at work, of which none outlives the block."""
-
-    jobs: int
-    running: set[Popen[str]] = field(default_factory=set)
-    ended: bool = False
-
-    def __enter__(self) -> "Checking":
-        """Begin."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """End what still runs, and what has just begun."""
-        self.ended = True
-        for process in list(self.running):
-            process.terminate()
-
-    def make(self, parts: Sequence[Part], called: str) -> None:
-        """Make what is not noted; shows how far it has come, and how long the rest will take.
-
-        Raises:
-            ValueError: if that cannot be done.
-        """
-        columns = TextColumn(called), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn(), TimeRemainingColumn()
-        with Progress(*columns, console=Console(stderr=True)) as progress, self._pool() as pool:
-            made = as_completed([pool.submit(self._make, part) for part in parts])
-            for each in progress.track(made, total=len(parts)):
-                each.result()
-
-    @contextmanager
-    def _pool(self) -> Iterator[ThreadPoolExecutor]:
-        """Threads that wait for processes; where one fails, or the user interrupts, the others end, too."""
-        with ThreadPoolExecutor(self.jobs) as pool:
-            try:
-                yield pool
-            except BaseException:
-                pool.shutdown(wait=False, cancel_futures=True)
-                self.__exit__()
-                raise
-
-    def _make(self, part: Part) -> None:
-        if part.file.exists():
-            return
-        process = Popen(part.command, cwd=ROOM.parent, stdout=PIPE, stderr=STDOUT, text=True)  # noqa: S603
-        self.running.add(process)
-        if self.ended:
-            process.terminate()
-        last = process.communicate()[0].strip().rpartition("\n")[2]
-        self.running.discard(process)
-        if process.returncode not in MADE or not part.file.exists():
-            raise refusal("notes", part.file, f"could not be made: {last}")
-
-
-def noted(part: Part) -> list[Note]:
-    """Return the notes of a part.
+def kept() -> Rates:
+    """Return the record.
 
     Raises:
-        ValueError: if they are damaged, or by other code.
+        ValueError: if it is missing or damaged.
     """
-    there = read_json(part.file)
-    if there.get("made_by") != made_by():
-        raise refusal("notes", part.file, "were made by other code or software; move them away")
-    return there["notes"]
+    there = cast(Rates, read_json(RECORD))
+    if missing := Rates.__required_keys__ - there.keys():
+        raise refusal("file", RECORD, f"lacks {', '.join(sorted(missing))}")
+    return there
 
 
-def rates(clean: Sequence[Note], wrong: Sequence[Note]) -> Rates:
+def rates(clean: Sequence[Noted], wrong: Sequence[Noted]) -> Rates:
     """Sum up what was noted, as it is and with falsified equations.
 
     Raises:
         ValueError: unless all checks were made with each seed.
     """
-    seeds = _seeds(clean)
-    checks, rest = divmod(len(clean), len(seeds))
+    notes, falsified = ([note for part in parts for note in part["notes"]] for parts in (clean, wrong))
+    checks, rest = divmod(len(notes), len(_seeds(notes)))
     if rest:
-        raise ValueError(f"notes: {len(clean)} checks are no whole number for each of {len(seeds)} seeds")
-    comparisons = [comparison for note in clean for comparison in compared(note)]
-    caught = caught_by_equation(wrong)
+        raise ValueError(f"notes: {len(notes)} checks are no whole number for each of {len(_seeds(notes))} seeds")
+    comparisons = [comparison for note in notes for comparison in compared(note)]
+    caught = caught_by_equation(falsified)
     return {
-        "made_by": made_by(),
-        "seeds": len(seeds),
+        "code": {name: digest for part in (*clean, *wrong) for name, digest in part["code"].items()},
+        "software": clean[0]["software"],
+        "seeds": len(_seeds(notes)),
         "checks": checks,
         "comparisons": len(comparisons),
-        "alarms": [f"{note['test']}, seed {note['seed']}" for note in clean if not note["passed"]],
+        "alarms": [f"{note['test']}, seed {note['seed']}" for note in notes if not note["passed"]],
         "deviations": deviations(comparisons),
         "promised": POWER,
-        "noticed": noticed_by_check(clean),
-        "falsified": len(_seeds(wrong)),
+        "noticed": noticed_by_check(notes),
+        "falsified": len(_seeds(falsified)),
         "caught": caught,
         "not_simulated": [name for name in EQUATIONS if name not in caught],
     }
@@ -314,6 +190,7 @@ def told(found: Rates) -> str:
         f"each of {seeds} seeds",
         *(f"{name}: caught in {caught} of {seeds} seeds" for name, caught in missed.items()),
         f"in no simulated check: {', '.join(found['not_simulated'])}",
+        *([f"since then the code has changed in {', '.join(others)}"] if (others := changed(found["code"])) else []),
     ]
     return "\n".join(lines)
 

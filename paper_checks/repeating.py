@@ -4,13 +4,13 @@ It notes what they compare: `pytest paper_checks -p paper_checks.repeating --not
 [--falsify CLEAN]`. Checks have draws of their own under it, which the same line repeats.
 """
 
-import hashlib
 import json
 import platform
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -28,9 +28,11 @@ from simulator import Estimate
 from theory import Equation
 
 FACTOR = Rational(101, 100)
-MADE_UP = "ERROR-RATES"  # whose checks compare numbers that they make up
+OF_RATES = "ERROR-RATES"  # whose checks are not held to the budget, and read what is measured here
+SHARED = ("comparing", "conftest", "controls", "error_rates", "maps", "repeating")  # by the simulated checks
 SEED, FALSIFIED = "seed", "falsified"
-ROOMS = ("theory", "simulator", "paper_checks")
+ROOT = Path(__file__).parents[1]
+CODE = ("theory/*.py", "simulator/*.py", *(f"paper_checks/{name}.py" for name in SHARED))
 SOFTWARE = ("hypothesis", "mpmath", "numpy", "sympy")
 
 
@@ -68,13 +70,20 @@ def falsified(name: str | None) -> Iterator[set[str]]:
         yield evaluated
 
 
-def made_by() -> dict[str, str]:
-    """What notes depend on: 16 hex digits of the SHA-256 of the rooms' files, and versions."""
-    digest, root = hashlib.sha256(), Path(__file__).parents[1]
-    for path in sorted(path for room in ROOMS for path in (root / room).glob("*.py")):
-        digest.update(path.read_bytes())
-    versions = {name: version(name) for name in SOFTWARE}
-    return {"code": digest.hexdigest()[:16], "python": platform.python_version(), **versions}
+def code_of(files: Iterable[Path]) -> dict[str, str]:
+    """16 hex digits of the SHA-256 of each file, by its path in the project."""
+    return {path.relative_to(ROOT).as_posix(): sha256(path.read_bytes()).hexdigest()[:16] for path in sorted(files)}
+
+
+def software() -> dict[str, str]:
+    """Versions of what the numbers depend on."""
+    return {"python": platform.python_version()} | {name: version(name) for name in SOFTWARE}
+
+
+def changed(code: Mapping[str, str]) -> list[str]:
+    """Name the files of such a `code_of` that are others now, or gone."""
+    there = code_of(ROOT / name for name in code if (ROOT / name).is_file())
+    return [name for name in code if there.get(name) != code[name]]
 
 
 class Repeating:
@@ -89,24 +98,29 @@ class Repeating:
     def __init__(self, notes: Path, seeds: Sequence[int], clean: Path | None) -> None:
         self._file, self._seeds, self._clean = notes, seeds, clean
         self._evaluated = _evaluated(clean) if clean else {}
-        self._made_by = made_by()
+        self._code: dict[str, str] = {}
         self._notes: list[Note] = []
 
     def pytest_generate_tests(self, metafunc: pytest.Metafunc) -> None:
         """Repeat a check; hypothesis refuses parameters that live for a function."""
         repeated: dict[str, Sequence[Any]] = {SEED: self._seeds}
         if self._clean:
-            repeated[FALSIFIED] = sorted(self._evaluated[metafunc.definition.nodeid])
+            repeated[FALSIFIED] = sorted(self._evaluated.get(metafunc.definition.nodeid, ()))
         for name, values in repeated.items():
             if name not in metafunc.fixturenames:
                 metafunc.fixturenames.append(name)
             metafunc.parametrize(name, values, scope="session")
 
     def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Leave out what is not simulated."""
-        left_out = [item for item in items if not _simulated(item)]
-        items[:] = [item for item in items if _simulated(item)]
+        """Leave out what is not simulated, and what evaluates nothing that could be falsified."""
+        left_out = [item for item in items if not self._meant(item)]
+        items[:] = [item for item in items if self._meant(item)]
         config.hook.pytest_deselected(items=left_out)
+        shared = (path for pattern in CODE for path in ROOT.glob(pattern))
+        self._code = code_of({*shared, *(item.path for item in items)})
+
+    def _meant(self, item: pytest.Item) -> bool:
+        return _simulated(item) and (not self._clean or _test(item) in self._evaluated)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Function) -> Iterator[None]:
@@ -120,34 +134,40 @@ class Repeating:
                 yield
                 passed = True
             finally:
-                test, comparisons = item.nodeid.partition("[")[0], [*map(_plain, budget.comparisons)]
-                self._notes.append(Note(test, seed, name, sorted(evaluated), comparisons, passed))
+                comparisons = [*map(_plain, budget.comparisons)]
+                self._notes.append(Note(_test(item), seed, name, sorted(evaluated), comparisons, passed))
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write what was noted, unless something came between."""
         ended = exitstatus in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)
         if ended and len(self._notes) == len(session.items):
-            write_json(self._file, {"made_by": self._made_by, "notes": [asdict(note) for note in self._notes]})
+            notes = [asdict(note) for note in self._notes]
+            write_json(self._file, {"code": self._code, "software": software(), "notes": notes})
+
+
+def _test(item: pytest.Item) -> str:
+    """A check's name without its parameters."""
+    return item.nodeid.partition("[")[0]
 
 
 def _plain(made: Comparison) -> Comparison:
     """Without numpy's types, which JSON lacks."""
     estimate = made.estimate
-    return replace(made, estimate=Estimate(float(estimate.value), float(estimate.stderr), estimate.n))
+    return replace(made, estimate=Estimate(float(estimate.value), float(estimate.stderr), int(estimate.n)))
 
 
 def _evaluated(clean: Path) -> dict[str, set[str]]:
-    """The equations that each check evaluated to compare."""
+    """The equations that each check evaluated to compare; no check without any."""
     found = defaultdict[str, set[str]](set)
     for note in json.loads(clean.read_bytes())["notes"]:
-        if note["comparisons"]:
+        if note["comparisons"] and note["evaluated"]:
             found[note["test"]] |= set(note["evaluated"])
-    return found
+    return dict(found)
 
 
 def _simulated(item: pytest.Item) -> bool:
     claims = {mark.args[0] for mark in item.iter_markers("claim") if mark.args[1] is Evidence.SIMULATED}
-    return bool(claims - {MADE_UP})
+    return bool(claims - {OF_RATES})
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
