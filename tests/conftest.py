@@ -25,5 +25,10 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A copy of the project."""
-    left_out = shutil.ignore_patterns(".*", "__pycache__", "report")
+    unneeded = shutil.ignore_patterns(".*", "__pycache__", "report")
+
+    def left_out(folder: str, names: list[str]) -> set[str]:
+        made_here = {"data", "dist", "mutants", "runs"} if Path(folder) == HERE.parent else set[str]()
+        return unneeded(folder, names) | made_here
+
     return shutil.copytree(HERE.parent, tmp_path / "tree", ignore=left_out)

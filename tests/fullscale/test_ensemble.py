@@ -31,6 +31,12 @@ def net(drop: float = 0.5) -> nn.Sequential:
     return nn.Sequential(nn.Linear(6, 30), nn.BatchNorm1d(30), nn.ReLU(), nn.Dropout(drop), nn.Linear(30, 3))
 
 
+def test_the_least_difference_between_probabilities_decides():
+    logits, labels = torch.tensor([[0.0, 2e-16]]), torch.tensor([1])
+    assert sample_group(Scripted(logits), [(torch.zeros(1, 2), labels)], samples=1, seed=0).tolist() == [0]
+    assert sample_group(Scripted(logits), [(torch.zeros(1, 2), 1 - labels)], samples=1, seed=0).tolist() == [100]
+
+
 def test_probabilities_are_averaged_and_neither_logits_nor_votes():
     # The first sample is sure of class 1, the next leans to class 0 by a little, and the last by much.
     logits = torch.tensor([[[0.0, 6.0]], [[0.2, 0.0]], [[5.0, 0.0]]])

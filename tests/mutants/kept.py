@@ -1,45 +1,47 @@
 """What is kept of the mutants: their counts by module, and those that no test can kill, each with its reason."""
 
 import json
-import re
 import tomllib
+from functools import cache
+from hashlib import sha256
 from pathlib import Path
-from typing import NamedTuple
+from typing import TypedDict
+
+from tests.mutants.catalog import Change
 
 HERE = Path(__file__).parent
+ROOT = HERE.parents[1]
 COUNTS, EQUIVALENT = HERE / "counts.json", HERE / "equivalent.toml"
-# Of survivors: named in EQUIVALENT; without zip's `strict`; of other words, which people read; and all others, among
-# them what did not run.
-STRICT = r", (strict=\w+)?\)"
-COLUMNS = ("killed", "equivalent", "strict", "wording", "left")
+COLUMNS = ("killed", "equivalent", "left")
 
 
-class Change(NamedTuple):
-    """What a mutant changes.
+class Counts(TypedDict):
+    """Of a module.
 
     Attributes:
-        file: in the project.
-        function: with its class.
-        before: the code that it changes.
-        after: what stands there instead.
+        code: 16 hex digits of the SHA-256 of the file that was mutated.
+        killed: by a test that failed.
+        equivalent: survivors that `equivalents` names.
+        left: other survivors, and what no test has passed or failed, such as those that hang.
     """
 
-    file: str
-    function: str
-    before: str
-    after: str
-
-    @property
-    def unstrict(self) -> bool:
-        """Whether only zip's `strict` is another: it objects to mistakes that the code does not make."""
-        return re.sub(STRICT, ")", self.before) == re.sub(STRICT, ")", self.after)
+    code: str
+    killed: int
+    equivalent: int
+    left: int
 
 
-def counts() -> dict[str, dict[str, int]]:
-    """By module and column."""
+def code_of(file: str) -> str:
+    """16 hex digits of the SHA-256 of a file of the project."""
+    return sha256((ROOT / file).read_bytes()).hexdigest()[:16]
+
+
+def counts() -> dict[str, Counts]:
+    """By module."""
     return json.loads(COUNTS.read_bytes()) if COUNTS.exists() else {}
 
 
+@cache
 def equivalents() -> dict[Change, str]:
     """By what it changes, the reason why no test can tell it from the original."""
     groups = tomllib.loads(EQUIVALENT.read_text())["equivalent"]

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +15,18 @@ import pytest
 ROOT = Path(__file__).parents[2]
 NOISES = "paper_checks/test_law.py::test_each_simulated_noise_has_the_variance_that_the_law_is_given"
 DRAWN = "paper_checks/test_uout.py::test_simulated_uout_obeys_eq13"
+LITERAL = (
+    "paper_checks/test_limits.py::test_weights_of_mean_zero_have_a_width_of_one_whatever_d_and_a_mean_makes_it_grow"
+)
 RATES = [sys.executable, "-m", "paper_checks", "rates"]
 
 
 def noted(notes: Path, *more: str) -> tuple[int, list[dict[str, Any]]]:
-    """What two checks note, one in three settings, one in settings that hypothesis draws; and pytest's exit code."""
-    command = [sys.executable, "-m", "pytest", "-n", "0", NOISES, DRAWN, "-p", "paper_checks.repeating"]
+    """What three checks note, and pytest's exit code.
+
+    One is made in three settings, one in settings that hypothesis draws; one evaluates no equation.
+    """
+    command = [sys.executable, "-m", "pytest", "-n", "0", NOISES, DRAWN, LITERAL, "-p", "paper_checks.repeating"]
     command += ["--notes", str(notes), "--first", "7", "--seeds", "2", *more]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return ended.returncode, json.loads(notes.read_bytes())["notes"]
@@ -34,7 +41,7 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str
 
 
 def rejected(note: dict[str, Any]) -> bool:
-    """Whether an estimate is farther from its value than ten standard errors."""
+    """Whether an estimate is farther from its value than any is by chance."""
     made = note["comparisons"]
     return any(abs(each["estimate"]["value"] - each["exact"]) > 6 * each["estimate"]["stderr"] for each in made)
 
@@ -42,7 +49,7 @@ def rejected(note: dict[str, Any]) -> bool:
 def test_a_check_is_made_with_each_seed(clean: tuple[Path, list[dict[str, Any]]]) -> None:
     _, notes = clean
     assert Counter((note["test"], note["seed"]) for note in notes) == Counter(
-        {(NOISES, 7): 3, (NOISES, 8): 3, (DRAWN, 7): 1, (DRAWN, 8): 1}
+        {(NOISES, 7): 3, (NOISES, 8): 3, (DRAWN, 7): 1, (DRAWN, 8): 1, (LITERAL, 7): 1, (LITERAL, 8): 1}
     )
     assert all(note["passed"] and not rejected(note) and note["comparisons"] for note in notes)
     drawn = {note["seed"]: [each["exact"] for each in note["comparisons"]] for note in notes if note["test"] == DRAWN}
@@ -67,7 +74,7 @@ def test_each_of_its_equations_falsified_a_check_fails(
 def test_an_interrupted_run_leaves_no_notes_and_no_process(tmp_path: Path) -> None:
     command = [*RATES, str(tmp_path / "notes"), "--out", str(tmp_path / "rates.json"), "--jobs", "2"]
     with subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True) as process:
-        while not (workers := children(process.pid)):
+        while not (workers := children(process.pid)) and process.poll() is None:
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)  # to the command alone, as `kill -INT` does
         try:
@@ -99,11 +106,12 @@ def note(seed: int, *, falsified: str | None = None, off: float = 0.0, passed: b
 
 
 def write(notes: Path, name: str, content: list[dict[str, Any]]) -> None:
-    (notes / name).write_text(json.dumps({"made_by": made_by(), "notes": content}))
+    (notes / name).write_text(json.dumps({"code": {}, "software": software(), "notes": content}))
 
 
-def made_by() -> dict[str, str]:
-    code = "import json; from paper_checks.repeating import made_by; print(json.dumps(made_by()))"
+@cache
+def software() -> dict[str, str]:
+    code = "import json; from paper_checks.repeating import software; print(json.dumps(software()))"
     shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     return json.loads(shown.stdout)
 
@@ -139,7 +147,8 @@ def test_what_was_noted_is_summed_up_without_being_made_again(notes: Path, tmp_p
     ("content", "told"),
     [
         ("{", "is no JSON"),
-        (json.dumps({"made_by": {}, "notes": []}), "were made by other code or software; move them away"),
+        ("{}", "lacks code, notes, software"),
+        (json.dumps({"code": {"theory/law.py": "0"}, "software": {}, "notes": []}), "software: theory/law.py; move it"),
     ],
 )
 def test_notes_that_are_no_good_are_refused_in_one_line(notes: Path, tmp_path: Path, content: str, told: str) -> None:

@@ -1,0 +1,92 @@
+"""What mutmut leaves is read rightly, and nothing is excused that no test has looked at."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.mutants import __main__ as command
+from tests.mutants import kept
+from tests.mutants.catalog import Change, catalog
+
+CODE = """
+def x_half__mutmut_orig(x, by=2):
+    return x / by
+def x_half__mutmut_1(x, by=3):
+    return x / by
+def x_half__mutmut_2(x, by=2):
+    return x * by
+class Noise:
+    def xǁNoiseǁ_draw__mutmut_orig(self):
+        return sorted(
+            self.x,
+            reverse=False,
+        )
+    def xǁNoiseǁ_draw__mutmut_1(self):
+        return sorted(
+            self.x,
+            reverse=None,
+        )
+"""
+HALVED = Change("room/half.py", "half", "return x / by", "return x * by")
+DEFAULT = Change("room/half.py", "half", "def (x, by=2):", "def (x, by=3):")
+DRAWN = Change("room/half.py", "Noise._draw", "reverse=False,", "reverse=None,")
+NAMES = {
+    "room.half.x_half__mutmut_1": DEFAULT,
+    "room.half.x_half__mutmut_2": HALVED,
+    "room.half.xǁNoiseǁ_draw__mutmut_1": DRAWN,
+}
+
+
+def made(folder: Path, *codes: int | None) -> Path:
+    """What mutmut leaves: a file with all mutants, and how pytest ended for each."""
+    file = folder / "mutants" / "room" / "half.py"
+    file.parent.mkdir(parents=True)
+    file.write_text(CODE)
+    ends = dict(zip(NAMES, codes, strict=True))
+    file.with_name("half.py.meta").write_text(json.dumps({"exit_code_by_key": ends}))
+    return folder / "mutants"
+
+
+def test_each_mutant_is_named_by_what_it_changes(tmp_path: Path) -> None:
+    assert {mutant.name: mutant.change for mutant in catalog(made(tmp_path, 0, 0, 0))} == NAMES
+
+
+@pytest.fixture
+def counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the counts are kept; one mutant is known to be equivalent."""
+    file = tmp_path / "counts.json"
+    monkeypatch.setattr(kept, "COUNTS", file)
+    monkeypatch.setattr(command, "COUNTS", file)
+    monkeypatch.setattr(command, "equivalents", lambda: {DRAWN: "None is as false as False"})
+    monkeypatch.setattr(command, "code_of", lambda _: "0")
+    return file
+
+
+@pytest.mark.parametrize(
+    ("codes", "code", "columns"),
+    [
+        ((1, 3, 0), 0, (2, 1)),
+        ((1, 1, 1), 0, (3, 0)),
+        ((0, 1, 0), 1, (1, 1)),  # survived
+        ((1, None, 0), 1, (1, 1)),  # not run
+        ((1, 33, 0), 1, (1, 1)),  # no test runs it
+        ((1, 24, 0), 1, (1, 1)),  # hangs
+        ((1, 1, None), 1, (2, 0)),  # known, but not run
+    ],
+)
+def test_only_what_a_test_has_failed_is_killed_and_only_what_survived_is_equivalent(
+    tmp_path: Path, counted: Path, codes: tuple[int | None, ...], code: int, columns: tuple[int, int]
+) -> None:
+    assert command.main([str(made(tmp_path, *codes))]) == code
+    own = {"code": "0", "killed": columns[0], "equivalent": columns[1], "left": 3 - sum(columns)}
+    assert json.loads(counted.read_bytes()) == {"room/half.py": own}
+
+
+@pytest.mark.parametrize("arguments", [["no-such-folder"], ["a", "b"], ["--help"]])
+def test_where_there_are_no_mutants_nothing_is_counted(
+    counted: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
+) -> None:
+    assert command.main(arguments) == 2
+    assert capsys.readouterr().err == (f"FOLDER = {' '.join(arguments)}: must be the one that `mutmut run` has made\n")
+    assert not counted.exists()
