@@ -17,6 +17,7 @@ from markupsafe import Markup, escape
 from sympy import Basic
 
 from fullscale import files
+from paper_checks import rates
 from paper_checks.backing import backing
 from paper_checks.bookkeeping import Book, Check
 from paper_checks.evidence import committed, outdated, runs, told
@@ -150,6 +151,7 @@ def _ledger(book: Book) -> dict[str, Any]:
 def _method(budget: str) -> dict[str, Any]:
     return {
         "budget": budget,
+        "rates": rates.told(rates.kept()).splitlines(),
         "versions": {"Python": platform.python_version()} | {name: _version(name) for name in PACKAGES},
         "platform": platform.platform(),
         "written": datetime.now(UTC).strftime("%d %B %Y, %H:%M UTC"),

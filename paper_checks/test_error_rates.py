@@ -2,6 +2,7 @@
 
 from contextlib import suppress
 from math import gamma, nan, pi, sqrt
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -24,7 +25,9 @@ from paper_checks.error_rates import (
     times,
 )
 from paper_checks.ledger import Evidence, check, control
+from paper_checks.rates import Rates, kept
 from simulator import Dropout, Equicorrelated, Estimate, measure_case
+from theory import EQUATIONS
 
 RUNS = 800
 TRIES, REPLICAS = 20_000, 50
@@ -160,3 +163,45 @@ def test_standard_errors_are_as_large_as_what_they_tell_of(rng: np.random.Genera
     expected = RUNS * 0.3173  # beyond one standard error
     assert np.sum(abs(off) > 1) == pytest.approx(expected, abs=5 * sqrt(expected * (1 - 0.3173)))
     assert np.sum(abs(off) > 0.75) > expected + 5 * sqrt(expected * (1 - 0.3173))  # the control
+
+
+def faults(found: Rates) -> list[str]:
+    """What a record tells against the checks.
+
+    Standard errors may be too large, as those of differences are, but not too small by a twentieth. Each check has
+    twice as many tries as seeds, which cannot tell POWER from 0.99: by design it is beyond both.
+    """
+    told = {
+        "alarms": bool(found["alarms"]),
+        "deviations": found["deviations"]["rms"] > 1.05 or found["deviations"]["beyond"]["3"] > 0.005,
+        "power": min(found["noticed"].values()) < 0.99 or found["promised"] != POWER,
+        "missed": any(own["seeds"] < found["falsified"] for own in found["caught"].values()),
+    }
+    return [name for name, wrong in told.items() if wrong]
+
+
+@check("ERROR-RATES", Evidence.SIMULATED)
+def test_over_many_seeds_no_check_has_failed_and_each_equation_too_large_by_one_percent_was_caught() -> None:
+    """By the record of `python -m paper_checks rates`."""
+    found = kept()
+    assert faults(found) == []
+    assert found["seeds"] >= 20
+    assert found["falsified"] >= 4
+    assert {f"eq{number}" for number in range(5, 14)} | {"law", "shift", "chain"} <= found["caught"].keys()
+    assert sorted([*found["caught"], *found["not_simulated"]]) == sorted(EQUATIONS)
+
+
+@control("ERROR-RATES")
+@pytest.mark.parametrize(
+    ("field", "spoilt", "fault"),
+    [
+        ("alarms", ["test_a, seed 1"], "alarms"),
+        ("deviations", {"rms": 1.1, "beyond": {"3": 0.003}}, "deviations"),
+        ("deviations", {"rms": 1.0, "beyond": {"3": 0.01}}, "deviations"),
+        ("noticed", {"test_a": 1.0, "test_b": 0.98}, "power"),
+        ("promised", 0.9, "power"),
+        ("caught", {"eq6": {"checks": 1, "seeds": 1}}, "missed"),
+    ],
+)
+def test_a_record_of_rates_that_are_not_kept_is_told(field: str, spoilt: Any, fault: str) -> None:
+    assert faults(cast(Rates, {**kept(), field: spoilt})) == [fault]
