@@ -7,14 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import PIPE, STDOUT, Popen
-from typing import cast
 
 import tyro
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from fullscale.files import read_json, require_writable, write_json
-from paper_checks.rates import RECORD, Noted, rates, told
+from fullscale.files import require_writable, write_json
+from paper_checks.rates import RECORD, Noted, rates, read, told
 from paper_checks.repeating import changed, software
 from simulator.contracts import refusal, whole
 from simulator.terminal import say
@@ -96,9 +95,7 @@ class Part:
         Raises:
             ValueError: if it is damaged, or was noted by other code or software.
         """
-        there = cast(Noted, read_json(self.file))
-        if missing := Noted.__required_keys__ - there.keys():
-            raise refusal("notes", self.file, f"lacks {', '.join(sorted(missing))}")
+        there = read(self.file, Noted)
         if (others := changed(there["code"])) or there["software"] != software():
             raise refusal("notes", self.file, f"was noted by other code or software: {', '.join(others)}; move it away")
         return there

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from math import sqrt
 from pathlib import Path
 from statistics import fmean
-from typing import Any, TypedDict, cast
+from typing import Any, TypedDict, TypeVar, cast
 
 from fullscale.files import read_json
 from paper_checks.error_rates import POWER, Comparison, rejects_at
@@ -89,16 +89,28 @@ class Rates(TypedDict):
     not_simulated: list[str]
 
 
+Read = TypeVar("Read", Noted, Rates)
+
+
+def read(path: Path, kind: type[Read]) -> Read:
+    """Return the JSON of one of these kinds.
+
+    Raises:
+        ValueError: if it is missing or damaged.
+    """
+    there = read_json(path)
+    if missing := kind.__required_keys__ - there.keys():
+        raise refusal("file", path, f"lacks {', '.join(sorted(missing))}")
+    return cast(Read, there)
+
+
 def kept() -> Rates:
     """Return the record.
 
     Raises:
         ValueError: if it is missing or damaged.
     """
-    there = cast(Rates, read_json(RECORD))
-    if missing := Rates.__required_keys__ - there.keys():
-        raise refusal("file", RECORD, f"lacks {', '.join(sorted(missing))}")
-    return there
+    return read(RECORD, Rates)
 
 
 def rates(clean: Sequence[Noted], wrong: Sequence[Noted]) -> Rates:

@@ -17,6 +17,7 @@ from fullscale.commands.train import Narrator
 from fullscale.data import cifar
 from fullscale.runs import open_run
 from fullscale.training import Training
+from tests.interruptible import start
 
 SMALL = ["train", "wrn-10-1", "--data", "synthetic", "--images", "100", "--batch", "50", "--epochs", "1"]
 FILES = {".lock", "checkpoints", "log.jsonl", "recipe.json", "record.json", "weights.safetensors"}
@@ -40,18 +41,6 @@ def test_what_takes_long_to_import_is_not_imported_before_it_is_needed() -> None
     program = "import sys, fullscale.__main__; print({'torchvision', 'matplotlib', 'submitit'} & sys.modules.keys())"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=120, check=False)
     assert (done.stdout, done.stderr) == ("set()\n", "")
-
-
-def start(*arguments: str, stdout: int = subprocess.PIPE) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "fullscale", *arguments]
-    # A shell that starts this suite in the background has SIGINT ignored, and its children inherit that.
-    return subprocess.Popen(
-        command,
-        stdout=stdout,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - as the simulator's tests do
-    )
 
 
 @pytest.fixture(scope="module")
@@ -277,7 +266,7 @@ def test_a_full_disk_is_told_in_one_line_and_the_run_goes_on_later(whole: Path, 
 
 def test_ctrl_c_ends_with_130_and_resume_leads_to_the_same_bits(tmp_path: Path, capsys) -> None:
     arguments, out = [*SMALL, "--epochs", "4", "--threads", "1"], tmp_path / "run"
-    with start(*arguments, "--out", str(out), "--save-every", "0") as process:
+    with start("fullscale", *arguments, "--out", str(out), "--save-every", "0") as process:
         try:
             deadline = time.monotonic() + 120
             while not list(out.glob("checkpoints/step-*.pt")):
@@ -319,7 +308,7 @@ def test_stopped_before_the_test_of_an_epoch_a_run_goes_on_with_it(
 
 
 def test_a_reader_that_has_seen_enough_is_no_error(whole: Path) -> None:
-    with start("measure", str(whole), "--batches", "2") as process:
+    with start("fullscale", "measure", str(whole), "--batches", "2") as process:
         assert process.stdout is not None
         assert process.stderr is not None
         process.stdout.close()
@@ -328,7 +317,10 @@ def test_a_reader_that_has_seen_enough_is_no_error(whole: Path) -> None:
 
 
 def test_a_stdout_that_takes_nothing_is_told_in_one_line_and_the_numbers_are_there(whole: Path) -> None:
-    with Path("/dev/full").open("w") as full, start("responses", str(whole), stdout=full.fileno()) as process:
+    with (
+        Path("/dev/full").open("w") as full,
+        start("fullscale", "responses", str(whole), stdout=full.fileno()) as process,
+    ):
         assert process.communicate(timeout=120)[1] == "fullscale: stdout: No space left on device\n"
     assert process.returncode == 2
     assert json.loads((whole / "responses.json").read_text())["images"] == 100

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+from tests.interruptible import start
+
 ROOT = Path(__file__).parents[2]
 NOISES = "paper_checks/test_law.py::test_each_simulated_noise_has_the_variance_that_the_law_is_given"
 DRAWN = "paper_checks/test_uout.py::test_simulated_uout_obeys_eq13"
@@ -72,14 +74,8 @@ def test_each_of_its_equations_falsified_a_check_fails(
 
 
 def test_an_interrupted_run_leaves_no_notes_and_no_process(tmp_path: Path) -> None:
-    command = [*RATES, str(tmp_path / "notes"), "--out", str(tmp_path / "rates.json"), "--jobs", "2"]
-    with subprocess.Popen(
-        command,
-        cwd=ROOT,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - as the simulator's tests do
-    ) as process:
+    options = (tmp_path / "notes", "--out", tmp_path / "rates.json", "--jobs", 2)
+    with start("paper_checks", "rates", *options, cwd=ROOT) as process:
         while not (workers := children(process.pid)) and process.poll() is None:
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)  # to the command alone, as `kill -INT` does

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from simulator.__main__ import main
+from tests.interruptible import start
 
 CASE_A = ["--case", "a", "--c", "0", "--v", "1"]
 CASE_B = ["--case", "b", "--c", "0", "--v", "1", "--retain", "0.5", "--rho", "0.2", "--d", "5", "--cos2", "0.5"]
@@ -19,20 +20,8 @@ def names(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir()]
 
 
-def start(*arguments: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "simulator", *arguments]
-    # A shell that starts this suite in the background has SIGINT ignored, and its children inherit that.
-    return subprocess.Popen(
-        command,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads run here
-    )
-
-
 def test_json_is_one_object_on_stdout_and_nothing_else():
-    process = start("run", *CASE_B, "--samples", "1e4", "--json")
+    process = start("simulator", "run", *CASE_B, "--samples", "1e4", "--json")
     out, err = process.communicate(timeout=60)
     result = json.loads(out)
     assert (process.returncode, err, out.count("\n")) == (0, "", 1)
@@ -138,7 +127,7 @@ def test_bad_input_is_told_in_one_line(arguments: list[str], told: str, capsys: 
 
 
 def test_bad_input_exits_with_2():
-    process = start("run", *CASE_A, "--retain", "1.2")
+    process = start("simulator", "run", *CASE_A, "--retain", "1.2")
     out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (2, "")
     assert err == "simulator: retain = 1.2: must lie in 0 < retain <= 1\n"
@@ -163,7 +152,9 @@ def test_a_run_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path):
 @pytest.mark.parametrize("as_json", [True, False])
 def test_ctrl_c_prints_what_there_is(tmp_path: Path, *, as_json: bool):
     flags = ["--json"] if as_json else []
-    with start("run", *CASE_B, "--samples", "1e12", "--out", str(tmp_path / "result.json"), *flags) as process:
+    with start(
+        "simulator", "run", *CASE_B, "--samples", "1e12", "--out", str(tmp_path / "result.json"), *flags
+    ) as process:
         try:
             deadline = time.monotonic() + 60
             while not names(tmp_path):  # the unfinished file shows that the simulation is about to start

@@ -1,28 +1,16 @@
 import json
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
 from simulator.__main__ import main
+from tests.interruptible import start
 
 
 def names(folder: Path) -> set[str]:
     return {path.name for path in folder.iterdir()}
-
-
-def start(*arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "simulator", *arguments],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A shell that starts this suite in the background has SIGINT ignored, and its children inherit that.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads run here
-    )
 
 
 STACK = """
@@ -99,7 +87,7 @@ def test_a_sweep_can_be_gone_on_with_and_drawn(grid: str, tmp_path: Path, capsys
 def test_ctrl_c_keeps_the_points_of_a_sweep(tmp_path: Path):
     grid, file = tmp_path / "grid.toml", tmp_path / "grid.csv"
     grid.write_text(GRID.replace("[0.4, 0.5, 0.6]", str([round(0.3 + i / 10_000, 4) for i in range(2000)])))
-    with start("sweep", str(grid), "--out", str(file)) as process:
+    with start("simulator", "sweep", str(grid), "--out", str(file)) as process:
         try:
             deadline = time.monotonic() + 60
             while not file.exists():
@@ -224,7 +212,7 @@ def test_bad_commands_are_told_in_one_line_and_write_nothing(  # noqa: PLR0917, 
 def test_ctrl_c_shows_the_replicas_that_are_measured(tmp_path: Path):
     stack, file = tmp_path / "stack.toml", tmp_path / "out.json"
     stack.write_text(STACK.replace("replicas = 3", "replicas = 1000000000"))
-    with start("measure", str(stack), "--json", "--out", str(file)) as process:
+    with start("simulator", "measure", str(stack), "--json", "--out", str(file)) as process:
         try:
             deadline = time.monotonic() + 60
             while names(tmp_path) == {"stack.toml"}:  # the unfinished file shows that the simulation is about to start
