@@ -96,7 +96,8 @@ class Part:
             ValueError: if it is damaged, or was noted by other code or software.
         """
         there = read(self.file, Noted)
-        if (others := changed(there["code"])) or there["software"] != software():
+        versions = there["software"].items() ^ software().items()
+        if others := [*changed(there["code"]), *sorted({name for name, _ in versions})]:
             raise refusal("notes", self.file, f"was noted by other code or software: {', '.join(others)}; move it away")
         return there
 

@@ -60,6 +60,16 @@ class Uneven:
 UNEVEN = Uneven(Equicorrelated(4, 0.5, 1.0, 0.3, "uniform"), np.array([0, 1, -2, 0.5]), np.array([1, 2, 0.3, -1]))
 WEIGHTS = np.array([1.0, -0.5, 2.0, 0.25])
 
+under_any_noise = pytest.mark.parametrize(
+    ("noise", "name", "strength"),
+    [
+        (Dropout(0.6), "noise-dropout", {"retain": "0.6"}),
+        (Uout(0.9), "noise-uout", {"beta": "0.9"}),
+        (GaussianDropout(0.7), "noise-gaussian", {"sigma": "0.7"}),
+    ],
+    ids=["dropout", "uout", "gaussian"],
+)
+
 
 @check("LAW", Evidence.PROVED)
 def test_eqs_5_to_13_are_special_cases_of_the_law() -> None:
@@ -94,19 +104,11 @@ def test_over_all_masks_the_law_is_exact_for_inputs_that_share_no_moments(retain
 
 
 @check("LAW", Evidence.SIMULATED)
-@pytest.mark.parametrize(
-    ("noise", "noise_var"),
-    [
-        (Dropout(0.6), value("noise-dropout", retain=0.6)),
-        (Uout(0.9), value("noise-uout", beta=0.9)),
-        (GaussianDropout(0.7), value("noise-gaussian", sigma=0.7)),
-    ],
-    ids=["dropout", "uout", "gaussian"],
-)
+@under_any_noise
 def test_simulated_sums_of_uneven_inputs_obey_the_law_under_any_noise(
-    rng: np.random.Generator, noise: Noise, noise_var: float
+    rng: np.random.Generator, noise: Noise, name: str, strength: dict[str, str]
 ) -> None:
-    known = {"noise_var": noise_var, "w": WEIGHTS.tolist(), "second_moments": UNEVEN.second_moments}
+    known = {"noise_var": value(name, **strength), "w": WEIGHTS.tolist(), "second_moments": UNEVEN.second_moments}
     added = value("law", var_test=0, **known)
     agree(powered(lambda n: _added(UNEVEN, noise, n, rng).mean("added"), added, 0.03), added, catches=0.03)
     linear_weights = value("law", var_test=0, **known | {"w": np.sqrt(np.abs(WEIGHTS)).tolist()})
@@ -131,15 +133,7 @@ def _case_b(noise: Noise, samples: int, rng: np.random.Generator) -> CaseResult:
 
 
 @check("LAW", Evidence.SIMULATED)
-@pytest.mark.parametrize(
-    ("noise", "name", "strength"),
-    [
-        (Dropout(0.6), "noise-dropout", {"retain": "0.6"}),
-        (Uout(0.9), "noise-uout", {"beta": "0.9"}),
-        (GaussianDropout(0.7), "noise-gaussian", {"sigma": "0.7"}),
-    ],
-    ids=["dropout", "uout", "gaussian"],
-)
+@under_any_noise
 def test_each_simulated_noise_has_the_variance_that_the_law_is_given(
     rng: np.random.Generator, noise: Noise, name: str, strength: dict[str, str]
 ) -> None:

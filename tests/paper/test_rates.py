@@ -145,20 +145,34 @@ def test_what_was_noted_is_summed_up_without_being_made_again(notes: Path, tmp_p
     assert "eq6: caught in 1 of 2 seeds" in told
 
 
+@pytest.mark.parametrize(("content", "told"), [("{", "is no JSON"), ("{}", "lacks code, notes, software")])
+def test_notes_that_are_damaged_are_refused_in_one_line(notes: Path, tmp_path: Path, content: str, told: str) -> None:
+    (notes / "falsified-1-1.json").write_text(content)
+    refused(notes, tmp_path / "rates.json", told)
+
+
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("code", "version", "told"),
     [
-        ("{", "is no JSON"),
-        ("{}", "lacks code, notes, software"),
-        (json.dumps({"code": {"theory/law.py": "0"}, "software": {}, "notes": []}), "software: theory/law.py; move it"),
+        ({"theory/law.py": "0"}, {}, "software: theory/law.py; move it"),
+        ({}, {"sympy": "0"}, "software: sympy; move it"),
+        ({"theory/law.py": "0"}, {"scipy": "0"}, "software: theory/law.py, scipy; move it"),
     ],
 )
-def test_notes_that_are_no_good_are_refused_in_one_line(notes: Path, tmp_path: Path, content: str, told: str) -> None:
-    (notes / "falsified-1-1.json").write_text(content)
-    code, _, err = command(notes, "--seeds", 2, "--falsified", 2, "--out", tmp_path / "rates.json")
+def test_notes_of_other_code_or_software_are_refused_in_one_line(
+    notes: Path, tmp_path: Path, code: dict[str, str], version: dict[str, str], told: str
+) -> None:
+    there = {"code": code, "software": software() | version, "notes": []}
+    (notes / "falsified-1-1.json").write_text(json.dumps(there))
+    refused(notes, tmp_path / "rates.json", told)
+
+
+def refused(notes: Path, out: Path, told: str) -> None:
+    """Hold the command to one line, and to no record."""
+    code, _, err = command(notes, "--seeds", 2, "--falsified", 2, "--out", out)
     assert code == 2
     assert told in err.splitlines()[-1]
-    assert not (tmp_path / "rates.json").exists()
+    assert not out.exists()
 
 
 @pytest.mark.parametrize(
