@@ -92,9 +92,9 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         return _complain(str(error))
     except BrokenPipeError:  # the reader, say `head`, has seen enough
-        _silence_stdout()
+        silence_stdout()
     except OSError as error:
-        _silence_stdout()
+        silence_stdout()
         return _complain(f"stdout cannot be written: {error.strerror}")
     return 0
 
@@ -105,7 +105,7 @@ def _complain(message: str, code: int = BAD_INPUT) -> int:
     return code
 
 
-def _silence_stdout() -> None:
+def silence_stdout() -> None:
     """Let the interpreter flush what it still holds to nowhere, instead of failing again when it exits."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
@@ -138,12 +138,12 @@ def _parse(arguments: list[str] | None) -> Command:
     except SystemExit as stop:
         if not stop.code:  # --help
             raise
-        raise ValueError(_one_line(captured.getvalue())) from None
+        raise ValueError(one_line(captured.getvalue())) from None
     except (AssertionError, ImportError) as error:  # a shell that tyro has no completions for
         raise ValueError(str(error)) from None
 
 
-def _one_line(box: str) -> str:
+def one_line(box: str) -> str:
     """Condense a box of tyro's to its title and what it tells, without the advice to ask for help."""
     title, *body = (line.strip("╭╮╰╯│─ ") for line in box.strip().splitlines())
     parts = (" ".join(lines) for is_text, lines in groupby(body, _is_text) if is_text)

@@ -7,9 +7,11 @@ import os
 from pathlib import Path
 
 import pytest
+from mutmut.state import state  # pyright: ignore[reportMissingImports] - of the group "mutation" alone
 
 ROOMS = ("theory", "simulator", "fullscale", "paper_checks")
 STATS = Path("mutmut-stats.json")
+COLLECTED: set[str] = set()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -18,11 +20,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=lambda item: durations.get(item.nodeid, 0.0))
 
 
+def pytest_collection_finish() -> None:
+    """What runs while tests are collected is of all tests; mutmut would take it for the first one's."""
+    COLLECTED.update(state()._stats)
+
+
 @pytest.fixture(autouse=True)
 def _nothing_is_remembered() -> None:
     """What is cached by the first test would not be seen to be run by the next, so mutmut would not choose that."""
     if os.environ.get("MUTANT_UNDER_TEST") != "stats":
         return
+    state()._stats.update(COLLECTED)
     for wrapper in [one for one in gc.get_objects() if type(one) is functools._lru_cache_wrapper]:
         if (wrapper.__module__ or "").split(".")[0] in ROOMS:
             wrapper.cache_clear()

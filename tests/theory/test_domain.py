@@ -102,6 +102,39 @@ def test_a_value_outside_is_refused_with_its_name_and_what_is_allowed(
     assert allowed in message
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "line"),
+    [
+        ("eq6", {"retain": 0}, "retain = 0: must be 0 < retain <= 1"),
+        ("eq6", {"v": True}, "v = True: must be a finite number"),
+        ("eq10", {"d": 2.5}, "d = 2.5: must be a whole number >= 1"),
+        ("chain", {"depth": 10_001}, "depth = 10001: must be a whole number >= 1 and <= 10000"),
+        ("law", {"second_moments": "3,-4"}, "second_moments = -4: must be finite numbers >= 0, separated by commas"),
+        ("law", {"second_moments": "1,2,3"}, "different lengths: w has 2, second_moments has 3"),
+        ("eq7", {"w": 3}, "w = 3: must be finite numbers, not all of them 0, separated by commas"),
+        ("eq7", {"w": "0,0"}, "w = 0, 0: must be finite numbers, not all of them 0, separated by commas"),
+        ("eq10", {"cos2": 0, "d": 1}, "cos2 = 0: must be 1 at d = 1, where w and (1) are parallel"),
+        (
+            "eq10",
+            {"rho": "-0.5"},
+            "rho = -0.5: must be >= -1/(d-1) = -0.25 at d = 5 and <= 1: no other exists",
+        ),
+        (
+            "eq7",
+            {"rho_ax": "0.7", "retain": "0.6"},
+            "rho_ax = 0.7: must be >= -0.6/(d-1) = -0.3 at d = 3 and <= 0.6: no other exists",
+        ),
+        (
+            "limit-width",
+            {"rho": "-0.3", "d_cos2": "4.01"},
+            "d_cos2 = 4.01: must be <= d <= 1 - 1/rho = 4.33333 at a negative rho",
+        ),
+    ],
+)
+def test_what_is_refused_is_told_in_full(name: str, values: dict[str, Any], line: str):
+    assert complaint(name, VALID[name] | values) == line
+
+
 @pytest.mark.parametrize("value", NOT_NUMBERS, ids=repr)
 @pytest.mark.parametrize(("name", "argument"), SCALARS)
 def test_what_is_no_finite_number_is_refused_everywhere(name: str, argument: str, value: Any):
@@ -155,10 +188,12 @@ def test_a_correlation_is_accepted_exactly_where_it_is_feasible(d: int, rho: Fra
 
 @pytest.mark.parametrize("name", ["limit-width", "monotone-width"])
 def test_a_negative_correlation_bounds_the_width(name: str):
-    """At rho = -1/4 there are at most 5 inputs, and d cos²θ <= d."""
-    values = {"retain": "0.5", "c": 0, "v": 1, "rho": "-0.25"}
-    assert math.isfinite(EQUATIONS[name].evaluate(**values, d_cos2=2))
-    assert "d_cos2" in complaint(name, values | {"d_cos2": 100})
+    """At rho = -1/4 there are at most 5 inputs, at -3/10 at most 4, and d cos²θ <= d."""
+    values = {"retain": "0.5", "c": 0, "v": 1}
+    for rho, most in (("-0.25", 5), ("-0.3", 4)):
+        assert math.isfinite(EQUATIONS[name].evaluate(**values, rho=rho, d_cos2=most - Fraction(1, 100)))
+        assert "d_cos2" in complaint(name, values | {"rho": rho, "d_cos2": most + Fraction(1, 100)})
+    assert math.isfinite(EQUATIONS[name].evaluate(**values, rho=0, d_cos2=100))
 
 
 @pytest.mark.parametrize("empty", ["", [], ()])

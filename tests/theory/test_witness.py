@@ -7,10 +7,24 @@ import pytest
 from sympy import Expr, Integer, Rational, simplify
 
 from theory import EQUATIONS
-from theory.expectation import BITS, CORRELATION, INDEPENDENT, MASKS_APART, MEAN, RETAIN, VARIANCE, Axiom, Cov, E, Var
+from theory.expectation import (
+    BITS,
+    CORRELATION,
+    INDEPENDENT,
+    MASKS_APART,
+    MEAN,
+    NOISE_VARIANCE,
+    RETAIN,
+    UNIT_MEAN,
+    VARIANCE,
+    Axiom,
+    Cov,
+    E,
+    Var,
+)
 from theory.sums import vanishes
-from theory.symbols import a, c, p, rho, v, x
-from theory.witness import AXIOMS, FiniteSpace, counter_models, witness
+from theory.symbols import a, c, n, p, rho, s2, v, x
+from theory.witness import AXIOMS, FiniteSpace, counter_models, law_witness, witness
 
 WITNESS = witness(2)
 MODELS = counter_models()
@@ -33,6 +47,20 @@ def test_the_witness_is_a_probability_space_of_signs_and_masks(size: int):
     assert vanishes(space.value(Var(a[1])) - p * (1 - p))
     assert size == 1 or vanishes(space.value(Cov(x[1], x[size])) - rho * v)
     assert not vanishes(space.value(Var(x[size])) - v * Rational(101, 100))
+
+
+@pytest.mark.parametrize("size", [1, 2, 3])
+def test_the_witness_of_the_law_is_a_probability_space_of_uneven_inputs_beside_fair_noises(size: int):
+    space, numbers = law_witness(size), range(1, size + 1)
+    assert len(space.outcomes) == 2 ** (size + 1)
+    assert [space.mean(x[number]) for number in numbers] == [Rational(number, 2) for number in numbers]
+    assert [space.value(Var(x[number])) for number in numbers] == [Rational(9 * number**2, 4) for number in numbers]
+    assert space.mean(n[size]) == space.mean(Integer(1)) == 1
+    assert vanishes(space.value(Var(n[size])) - s2)
+    assert vanishes(space.value(Cov(n[1], x[size])))
+    assert size == 1 or vanishes(space.value(Cov(n[1], n[size])))
+    assert all(space.satisfies(axiom) for axiom in (INDEPENDENT, MASKS_APART, UNIT_MEAN, NOISE_VARIANCE))
+    assert not space.satisfies(MEAN)
 
 
 def tampered(change: Mapping[Expr, Expr]) -> FiniteSpace:

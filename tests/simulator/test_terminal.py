@@ -1,0 +1,74 @@
+"""What is drawn: on a terminal, and in a pipe."""
+
+import pytest
+from rich.progress import Progress
+
+from simulator.terminal import Rate, show, table
+
+ABOVE = "seed 0: [bold]1,000[/bold] samples"
+BOLD, DIM, DIM_ITALIC, ITALIC, END = "\x1b[1m", "\x1b[2m", "\x1b[2;3m", "\x1b[3m", "\x1b[0m"
+
+
+def page() -> None:
+    """Show two rows."""
+    made = table("Case (a)", "beneath", ["retain", "shift of a unit"])
+    made.add_row("0.5", "0.49876")
+    made.add_row("0.125", "1")
+    show(ABOVE, made)
+
+
+@pytest.fixture
+def columns(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """A terminal, whose width is that of COLUMNS."""
+    for name, value in (("FORCE_COLOR", "1"), ("TERM", "xterm-256color"), ("COLUMNS", "60")):
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    return monkeypatch
+
+
+def test_in_a_pipe_a_page_is_plain_text_with_names_to_the_left_and_numbers_to_the_right(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    page()
+    above, title, _, head, _, first, second, _, caption = capsys.readouterr().out.splitlines()
+    assert (above, title.strip(), caption.strip()) == (ABOVE, "Case (a)", "beneath")
+    assert head == "┃ retain ┃ shift of a unit ┃"
+    assert first == "│ 0.5    │         0.49876 │"
+    assert second == "│ 0.125  │               1 │"
+
+
+def test_a_pipe_is_120_columns_wide(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    show("word " * 30, table("", "", ["x"]))
+    assert len(capsys.readouterr().out.splitlines()[0].rstrip()) == len("word " * 24) - 1
+
+
+@pytest.mark.usefixtures("columns")
+def test_on_a_terminal_what_stands_around_a_table_is_dim_or_slanted(capsys: pytest.CaptureFixture[str]) -> None:
+    page()
+    above, title, *_, caption = capsys.readouterr().out.splitlines()
+    assert above == f"{DIM}{ABOVE}{END}"
+    assert (title[: len(ITALIC)], title.strip(ITALIC + END + " ")) == (ITALIC, "Case (a)")
+    assert caption.startswith(DIM_ITALIC)
+
+
+def test_a_terminal_that_is_too_narrow_cuts_columns_and_breaks_no_number(
+    columns: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    columns.setenv("COLUMNS", "20")
+    page()
+    rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
+    assert [row.split()[3] for row in rows] == ["0.49876", "1"]
+    assert len(rows) == 2
+
+
+def test_a_rate_has_thousands_and_is_a_dash_until_there_is_one() -> None:
+    clock = 0.0
+    with Progress(disable=True, get_time=lambda: clock) as bar:
+        bar.add_task("", total=10**6)
+        (task,) = bar.tasks
+        assert Rate().render(task).plain == "-"
+        for clock in (1.0, 3.0):  # noqa: B007 - what `get_time` returns
+            bar.advance(task.id, 24_691)
+        shown = Rate().render(task)
+    assert (shown.plain, shown.style) == ("12,346 samples/s", "cyan")
