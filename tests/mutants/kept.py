@@ -1,11 +1,13 @@
 """What is kept of the mutants: their counts by module, and those that no test can kill, each with its reason."""
 
 import json
+import re
 import tomllib
+from collections.abc import Iterator, Mapping
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import TypedDict
+from typing import Any, TypedDict
 
 from tests.mutants.catalog import Change
 
@@ -46,7 +48,18 @@ def equivalents() -> dict[Change, str]:
     """By what it changes, the reason why no test can tell it from the original."""
     groups = tomllib.loads(EQUIVALENT.read_text())["equivalent"]
     return {
-        Change(group["file"], group["function"], *change): group["because"]
+        Change(group["file"], group["function"], before, after): group["because"]
         for group in groups
-        for change in group["changes"]
+        for before, after in _changes(group)
     }
+
+
+def _changes(group: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Those that stand there, and for lines to which an argument does not matter the three that mutmut makes of it."""
+    yield from group.get("changes", ())
+    if argument := group.get("argument"):
+        name, _, value = argument.partition("=")
+        for line in group["lines"]:
+            for found in re.finditer(re.escape(argument), line):
+                for other in (f"{name}=None", f"{name}={value != 'True'}", ""):
+                    yield line, line[: found.start()] + other + line[found.end() :]
