@@ -72,7 +72,7 @@ class Axioms:
         needs = {name: equation.needs for name, equation in EQUATIONS.items()}
         for axiom in AXIOMS:
             broken = [name for name, needed in needs.items() if axiom in needed]
-            print(f"{axiom.name}: {axiom.says}\n    breaks without it: {', '.join(broken) or 'nothing'}")
+            print(f"{axiom.name}: {axiom.says}\n    breaks without it: {', '.join(broken)}")
 
 
 Command = List | Show | Eval | Axioms

@@ -333,6 +333,8 @@ def test_many_cores_are_used_as_far_as_the_memory_goes(monkeypatch: pytest.Monke
     on_two = wide.measure(threads=2)
     with pytest.raises(ValueError, match=r"batch = 1024: .* with threads = 64"):
         wide.measure(threads=64)
+    with pytest.raises(ValueError, match=r"batch = 1024: .* with threads = 64"):
+        wide.require_memory(64)
     monkeypatch.setattr("simulator.stack.cores", lambda threads: threads or 64)
     assert wide.measure() == on_two
     wide.require_memory(None)

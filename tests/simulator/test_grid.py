@@ -106,6 +106,15 @@ def test_the_seed_of_the_measuring_is_that_of_the_draws():
     assert all(p != q for p, q in drawn(5, 1, **keys))
 
 
+def test_the_draws_are_those_of_seed_0_where_no_seed_is_told_or_it_varies_itself():
+    between = {"low": 0, "high": 1}
+    silent = template("p") | {"draws": {"points": 5, "p": between}}
+    assert read_grid(silent).settings == read_grid(silent | {"measure": {}}).settings == tuple(drawn(5, 0, p=between))
+    seeds = {"choices": [1, 2, 3]}
+    varying = template("p") | {"measure": {"seed": "$s"}, "draws": {"points": 5, "p": between, "s": seeds}}
+    assert [(p,) for p, _ in read_grid(varying).settings] == drawn(5, 0, p=between)
+
+
 def grid(**keys: object) -> dict[str, Any]:
     return template(*keys) | {"grid": keys}
 

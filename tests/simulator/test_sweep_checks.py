@@ -131,3 +131,13 @@ def test_what_does_not_change_the_memory_does_not_change_the_footprint(changed: 
     assert described(plain | {"inputs": UNITS | changed}).footprint == described(plain).footprint
     double = plain | {"inputs": UNITS | {"mean": 1e6}}
     assert described(double).footprint != described(plain).footprint
+
+
+def test_inputs_of_another_size_are_another_footprint_even_where_the_first_layer_makes_them_one():
+    def pooled(size: int) -> Experiment:
+        maps = {"kind": "maps", "channels": 1, "size": size, "mean": 0, "variance": 1}
+        return described(sweep_of({"kind": "average-pool", "kernel": size}, batch=10**9) | {"inputs": maps})
+
+    assert refused(pooled(8)) != refused(pooled(16))
+    assert pooled(8).footprint != pooled(16).footprint
+    assert pooled(8).footprint == pooled(8).footprint

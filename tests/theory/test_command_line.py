@@ -58,7 +58,9 @@ def test_eval_prints_the_statement_and_then_the_value_alone():
 def test_the_last_line_of_eval_is_the_value(words: list[str], value: float, run: Run):
     code, out, err = run("eval", *words)
     assert (code, err) == (0, "")
-    assert float(out.splitlines()[-1]) == value
+    statement, last = out.splitlines()
+    assert statement == EQUATIONS[words[0]].text()
+    assert float(last) == value
 
 
 def test_list_names_every_equation_in_one_line_each(run: Run):
@@ -178,6 +180,21 @@ def test_bad_input_is_refused_in_one_line(case: str, run: Run):
     assert len(err.splitlines()) == 1
     assert "Traceback" not in err
     assert all(part in err for part in expected)
+
+
+@pytest.mark.parametrize(
+    ("words", "line"),
+    [
+        (["eval", "eq6", "retain=0.5=1", "c=0", "v=1"], "retain = 0.5=1: must be a finite number"),
+        (["eval", "eq6", "retain=", "c=0"], "values = retain=: must read name=value"),
+        (["eval", "eq6", "c=0", "c=1"], "c is given twice: 0 and 1"),
+        (["eval", "eq6", "retain=0.5"], "eq6 needs c: it takes retain, c, v"),
+        (["eval", "eq6", "p=1"], "eq6 does not take p: it takes retain, c, v"),
+        (["show", "eq99"], f"name = eq99: must be one of {', '.join(EQUATIONS)}"),
+    ],
+)
+def test_what_is_wrong_is_told_in_full(words: list[str], line: str, run: Run):
+    assert run(*words) == (2, "", f"theory: {line}\n")
 
 
 @pytest.mark.parametrize("case", ["rho below its bound", "unknown format"])

@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from sympy import Add, Expr, Integer, Mul, Pow, Rational, pi, sqrt
+from sympy import Add, Derivative, Expr, Integer, Mul, Pow, Rational, pi, sqrt
 
 from theory import EQUATIONS
 from theory.expectation import BITS, Cov, E, Var
@@ -65,6 +65,7 @@ PRINTED: list[tuple[Expr, str]] = [
     (1 / sqrt(2 * pi), "√2/(2 √π)"),
     (shift ** (depth - 1), "Δ^(L - 1)"),
     (d * cos2 - 1, "d cos²θ - 1"),
+    (Derivative(shift, p, evaluate=False), "dΔ/dp"),
 ]
 STATEMENTS = {
     "eq5": "Var_Train(X) = (c² + v)/p - c²",
@@ -191,6 +192,7 @@ def test_every_statement_is_well_formed_mathml_with_all_its_sums(name: str):
     equation = EQUATIONS[name]
     root = ElementTree.fromstring(equation.mathml())  # noqa: S314 - our own output
     assert root.tag.endswith("math")
+    assert root.attrib["display"] == "block"
     operators = [element.text for element in root.iter() if element.tag.endswith("}mo")]
     assert operators.count("=") >= 1
     assert operators.count("∑") == as_text(equation.statement).count("Σ")
@@ -235,3 +237,6 @@ def test_latex_names_symbols_as_the_paper_does():
     assert as_latex(rho_ax) == r"\rho^{ax}"
     assert r"\cos^2\theta" in as_latex(d * cos2)
     assert as_latex(E(x[k] ** 2)) == r"\mathrm{E}\left[{x}_{k}^{2}\right]"
+    assert as_latex(E(x[k]) ** 2) == r"\mathrm{E}\left[{x}_{k}\right]^{2}"
+    assert as_latex(Cov(x[i], x[j])) == r"\mathrm{Cov}\left[{x}_{i}, {x}_{j}\right]"
+    assert as_latex(PAIRS) == r"\sum_{i=1}^{d}\sum_{j \neq i} {w}_{i} {w}_{j}"

@@ -28,7 +28,7 @@ from theory.witness import AXIOMS, FiniteSpace, counter_models, law_witness, wit
 
 WITNESS = witness(2)
 MODELS = counter_models()
-NAMES = ("eq5", "eq6", "eq8", "eq9", "eq10")
+NAMES = ("eq5", "eq6", "eq7", "eq8", "eq9", "eq10")
 
 
 @pytest.mark.parametrize("axiom", AXIOMS, ids=lambda axiom: axiom.name)
