@@ -2,6 +2,7 @@
 
 import ast
 import json
+import signal
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from difflib import unified_diff
@@ -10,7 +11,9 @@ from typing import NamedTuple
 
 METAS = "*.py.meta"
 MARK, ORIGINAL = "__mutmut_", "orig"
-OUTCOMES = {0: "survived", 1: "killed", 3: "killed"}  # pytest's exit codes: all others leave open what a test would say
+# By pytest's exit code, or minus the signal: of SIGXCPU where tests take 30 times what they take without the mutant, so
+# that their limit of time would fail them. All others leave open what a test would say.
+OUTCOMES = {0: "survived", 1: "killed", 3: "killed", -signal.SIGXCPU: "killed"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 

@@ -4,6 +4,7 @@ import functools
 import gc
 import json
 import os
+from itertools import accumulate
 from pathlib import Path
 
 import pytest
@@ -11,13 +12,16 @@ from mutmut.state import state  # pyright: ignore[reportMissingImports] - of the
 
 ROOMS = ("theory", "simulator", "fullscale", "paper_checks")
 STATS = Path("mutmut-stats.json")
+PATIENCE = float(os.environ.get("PATIENCE", "inf"))  # seconds of tests for a mutant; what outlives them has survived
 COLLECTED: set[str] = set()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Short tests first: most mutants fall to one."""
-    durations = json.loads(STATS.read_text())["duration_by_test"] if STATS.exists() else {}
+    """Short tests first, to which most mutants fall, and as many as patience allows, but one at least."""
+    durations: dict[str, float] = json.loads(STATS.read_text())["duration_by_test"] if STATS.exists() else {}
     items.sort(key=lambda item: durations.get(item.nodeid, 0.0))
+    spent = accumulate(durations.get(item.nodeid, 0.0) for item in items)
+    items[1:] = [item for item, seconds in zip(items[1:], list(spent)[1:], strict=True) if seconds <= PATIENCE]
 
 
 def pytest_collection_finish() -> None:
