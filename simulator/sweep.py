@@ -187,7 +187,7 @@ class Sweep:
             raise ValueError(f"line {max(rows)}: ends a point that is not whole: {self.grid.told(setting)}: {rule}")
 
     def _lines(self, setting: Setting, measured: list[list[str]]) -> str:
-        before = [self.grid.experiment(), *(value if isinstance(value, str) else repr(value) for value in setting)]
+        before = [self.grid.experiment(), *map(str, setting)]
         return lines([*before, *row] for row in measured)
 
     def _save(self, found: Mapping[Setting, str], path: Path) -> None:

@@ -1,4 +1,5 @@
 import math
+import re
 from fractions import Fraction
 from itertools import product
 
@@ -88,34 +89,67 @@ def test_masking_a_pair_by_hand():
 UNEQUAL = FiniteInputs(((Fraction(0), Fraction(0)), (Fraction(1), Fraction(2))))
 
 
-@pytest.mark.parametrize(
-    ("call", "message"),
-    [
-        (lambda: FiniteInputs(()), "points: must be one or more"),
-        (
-            lambda: FiniteInputs(((Fraction(1),), (Fraction(1), Fraction(2)))),
-            "points: must be one or more points, all with the same",
-        ),
-        (lambda: FiniteInputs(((0.5,),)), "points' coordinate = 0.5: must be an int or a Fraction"),  # pyright: ignore
-        (lambda: UNEQUAL.mean, "mean: not common"),
-        (lambda: UNEQUAL.variance, "variance: not common"),
-        (lambda: UNEQUAL.correlation, "variance: not common to all coordinates"),
-        (lambda: one_hot_plus_shift(1, 1, [0, 1]).correlation, "correlation: needs d >= 2"),
-        (lambda: one_hot_plus_shift(2, 1, []), "shifts: must hold"),
-        (lambda: one_hot_plus_shift(0, 1, [0]), "d = 0: must be a whole number >= 1"),
-        (lambda: enumerate_dropout(UNEQUAL, [1], 1), "weights' length = 1: must be d = 2"),
-        (lambda: enumerate_dropout(UNEQUAL, [1, 1], 0), "retain = 0: must lie in 0 < retain <= 1"),
-        (lambda: enumerate_dropout(UNEQUAL, [1, 1], 0.5), "retain = 0.5: must be an int or"),  # pyright: ignore
-        (lambda: enumerate_dropout(UNEQUAL, [1, 1], 1, "some"), "masks = some: must be one of"),  # pyright: ignore
-        (lambda: enumerate_dropout(one_hot_plus_shift(20, 1, [0]), [1] * 20, 1), r"2\^d \* points = 2\^20 \* 20"),
-        (lambda: enumerate_masked_pair(UNEQUAL, 1, 0, 0), r"\(i, j\) = \(0, 0\): must be two different"),
-        (lambda: enumerate_masked_pair(UNEQUAL, 1, 0, 2), r"\(i, j\) = \(0, 2\)"),
-        (lambda: enumerate_masked_pair(UNEQUAL, 1).correlation, "variance of a_i x_i: not common"),
-    ],
-)
+POINTS = "points: must be one or more points, all with the same number d >= 1 of coordinates"
+RATIONAL = "must be an int or a Fraction, to stay exact"
+REFUSED = [
+    (lambda: FiniteInputs(()), POINTS),
+    (lambda: FiniteInputs(((),)), POINTS),
+    (lambda: FiniteInputs(((Fraction(1),), (Fraction(1), Fraction(2)))), POINTS),
+    (lambda: FiniteInputs(((0.5,),)), f"points' coordinate = 0.5: {RATIONAL}"),  # pyright: ignore
+    (lambda: UNEQUAL.mean, "mean: not common to all coordinates"),
+    (lambda: UNEQUAL.variance, "variance: not common to all coordinates"),
+    (lambda: UNEQUAL.correlation, "variance: not common to all coordinates"),
+    (
+        lambda: one_hot_plus_shift(1, 1, [0, 1]).correlation,
+        "correlation: needs d >= 2 and v > 0, here d = 1 and v = 1/4",
+    ),
+    (
+        lambda: one_hot_plus_shift(2, 0, [1]).correlation,
+        "correlation: needs d >= 2 and v > 0, here d = 2 and v = 0",
+    ),
+    (lambda: one_hot_plus_shift(2, 1, []), "shifts: must hold one number or more"),
+    (lambda: one_hot_plus_shift(2, 0.5, [1]), f"height = 0.5: {RATIONAL}"),  # pyright: ignore
+    (lambda: one_hot_plus_shift(2, 1, [0.5]), f"shifts = 0.5: {RATIONAL}"),  # pyright: ignore
+    (lambda: one_hot_plus_shift(0, 1, [0]), "d = 0: must be a whole number >= 1"),
+    (lambda: enumerate_dropout(UNEQUAL, [1], 1), "weights' length = 1: must be d = 2"),
+    (lambda: enumerate_dropout(UNEQUAL, [1, 0.5], 1), f"weights = 0.5: {RATIONAL}"),  # pyright: ignore
+    (lambda: enumerate_dropout(UNEQUAL, [1, 1], 0), "retain = 0: must lie in 0 < retain <= 1"),
+    (lambda: enumerate_dropout(UNEQUAL, [1, 1], Fraction(3, 2)), "retain = 3/2: must lie in 0 < retain <= 1"),
+    (lambda: enumerate_dropout(UNEQUAL, [1, 1], 0.5), f"retain = 0.5: {RATIONAL}"),  # pyright: ignore
+    (
+        lambda: enumerate_dropout(UNEQUAL, [1, 1], 1, "some"),  # pyright: ignore
+        "masks = some: must be one of independent, shared",
+    ),
+    (
+        lambda: enumerate_dropout(one_hot_plus_shift(20, 1, [0]), [1] * 20, 1),
+        "2^d * points = 2^20 * 20: must be <= 1048576",
+    ),
+    (lambda: enumerate_masked_pair(UNEQUAL, 1, 0, 0), "(i, j) = (0, 0): must be two different coordinates in 0 ... 1"),
+    (lambda: enumerate_masked_pair(UNEQUAL, 1, 0, 2), "(i, j) = (0, 2): must be two different coordinates in 0 ... 1"),
+    (lambda: enumerate_masked_pair(UNEQUAL, 1).correlation, "variance of a_i x_i: not common to all coordinates"),
+    (
+        lambda: enumerate_masked_pair(one_hot_plus_shift(2, 0, [0]), 1).correlation,
+        "correlation: needs Var(a_i x_i) > 0, here 0",
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "message"), REFUSED, ids=[f"{i}-{message}" for i, (_, message) in enumerate(REFUSED)])
 def test_what_cannot_be_enumerated_is_refused(call, message: str):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         call()
+
+
+def test_as_many_masks_and_points_as_are_allowed_are_enumerated(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("simulator.exact.LARGEST", 2**3 * 3)
+    assert enumerate_dropout(one_hot_plus_shift(3, 1, [0]), [1, 1, 1], 1).mean_test == 1
+    with pytest.raises(ValueError, match="must be <= 24"):
+        enumerate_dropout(one_hot_plus_shift(3, 1, [0, 1]), [1, 1, 1], 1)
+
+
+def test_whole_numbers_become_fractions():
+    inputs = FiniteInputs(((1, 2), (3, 4)))  # pyright: ignore
+    assert all(type(x) is Fraction for point in inputs.points for x in point)
 
 
 def test_a_shared_mask_has_no_limit_on_d():

@@ -262,7 +262,11 @@ SPOILT = {
     "no number": (lambda text: text.replace(",96,", ",many,"), 'line 2: not a sweep\'s CSV: n = "many": must be a'),
     "another spelling": (lambda text: text[:-1] + "0\n", "line 13: not a sweep's CSV: shift_ratio_stderr = "),
     "infinity": (lambda text: text[: text.rindex(",")] + ",inf\n", "line 13: not a sweep's CSV: shift_ratio_stderr = "),
-    "a point in half": (lambda text: "".join(text.splitlines(keepends=True)[:-1]), "line 12: ends a point that is not"),
+    "a point in half": (
+        lambda text: "".join(text.splitlines(keepends=True)[:-1]),
+        'line 12: ends a point that is not whole: activation = "identity", retain = 1: each bn from 1 to 2 must stand '
+        "there once, in order",
+    ),
     "a BN twice": (lambda text: text + text.splitlines()[-1] + "\n", "line 14: not a sweep's CSV: bn = "),
     "a point twice": (lambda text: text + "".join(text.splitlines(keepends=True)[-2:]), "line 15: ends a point"),
     "other columns": (lambda text: text.replace("retain", "drop"), 'it has "drop" and lacks "retain"'),
