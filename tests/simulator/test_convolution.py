@@ -154,6 +154,16 @@ def test_the_dtype_of_x_is_kept_and_x_too(
         assert (x == before).all()
 
 
+@pytest.mark.parametrize("samples", [1, 100])
+@pytest.mark.parametrize("kernel", [(1, 1), (1, 2)])
+def test_in_single_precision_the_weights_are_rounded_to_it(samples: int, kernel: tuple[int, int]):
+    """Of few samples and of many, which are multiplied in another way: 1/3 and its rounded negative cancel."""
+    weight = np.broadcast_to(np.array([1 / 3, -float(np.float32(1 / 3))]).reshape(1, 2, 1, 1), (1, 2, *kernel))
+    x = np.ones((samples, 2, *kernel), np.float32)
+    assert not Convolution(weight)(x).any()
+    assert Convolution(weight)(x.astype(np.float64)).all()
+
+
 def test_the_weights_are_the_layer_s_own():
     weight = np.ones((1, 1, 1, 1))
     convolution = Convolution(weight)

@@ -67,6 +67,8 @@ def test_standard_errors_are_honest():
         (Estimate(1234.5, 67.8, 1), "1234 ± 68"),
         (Estimate(1234.5, 678.0, 1), "1234.5 ± 6.8e+02"),
         (Estimate(2.0, 0.0, 1), "2 ± 0"),
+        (Estimate(1.0, 2.5e-11, 1), "1.000000000000 ± 0.000000000025"),
+        (Estimate(1.0, 2.5e-12, 1), "1 ± 2.5e-12"),
     ],
 )
 def test_an_estimate_shows_two_digits_of_its_error(estimate: Estimate, text: str):
