@@ -18,11 +18,12 @@ from fullscale.commands.responses import Respond
 from fullscale.commands.show import Show
 from fullscale.commands.sweep import Sweep
 from fullscale.commands.train import Train
-from fullscale.terminal import complain, one_line, silence_stdout
+from fullscale.terminal import BAD_INPUT, FAILED, complain, one_line, silence_stdout
 from fullscale.train import Stopped
 from fullscale.training import Diverged
 
-FAILED, BAD_INPUT, BY_SIGNAL = 1, 2, 128
+BY_SIGNAL = 128
+"""to which the signal's number is added"""
 OF_STDOUT = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EBADF}
 """where no file is named; too many open files, say, are not about it"""
 BEYOND_MEMORY = ("can't allocate memory", "Storage size calculation overflowed", "Overflow when unpacking")

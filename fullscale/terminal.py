@@ -15,10 +15,25 @@ from rich.table import Table
 from rich.text import Text
 from tyro.conf import Positional
 
-__all__ = ["Bar", "Flag", "Positional", "add", "complain", "one_line", "say", "show", "silence_stdout", "table"]
+__all__ = [
+    "BAD_INPUT",
+    "FAILED",
+    "Bar",
+    "Flag",
+    "Positional",
+    "add",
+    "complain",
+    "one_line",
+    "say",
+    "show",
+    "silence_stdout",
+    "table",
+]
 
 Flag: TypeAlias = tyro.conf.FlagCreatePairsOff[bool]
 
+FAILED, BAD_INPUT = 1, 2
+"""exit codes: of what was found or could not be finished, and of what was asked for"""
 WIDTH_OF_A_PIPE = 120
 NARROWEST = 24
 """characters of a first column that is folded"""

@@ -16,11 +16,11 @@ from paper_checks import evidence
 from paper_checks.claims import CLAIMS
 from paper_checks.measuring_rates import MeasureRates
 from paper_checks.summary import readme_block
-from simulator.terminal import run, silence_stdout
+from simulator.terminal import BAD_INPUT, INTERRUPTED, run, silence_stdout
 
 README = Path(__file__).parent.parent / "README.md"
 BEGIN, END = "<!-- claims:begin -->", "<!-- claims:end -->"
-STALE, BAD_INPUT, INTERRUPTED = 1, 2, 130
+STALE = 1  # an exit code
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from simulator.cases import LARGEST_D, Case, CaseResult, measure_case
-from simulator.commands import INTERRUPTED, Measure, Plot, SweepOver, few, generator, to_the_end
+from simulator.commands import Measure, Plot, SweepOver, few, generator, to_the_end
 from simulator.contracts import Array, Inputs, Noise, refusal
 from simulator.draws import Draw
 from simulator.files import whole_file
 from simulator.inputs import Equicorrelated, smallest_dtype, weights_with_cos2
 from simulator.noise import Dropout, GaussianDropout, Uout
-from simulator.terminal import Flag, complain, run, say, show, silence_stdout, table
-
-BAD_INPUT = 2
+from simulator.terminal import BAD_INPUT, INTERRUPTED, Flag, complain, run, say, show, silence_stdout, table
 
 
 @dataclass(frozen=True)

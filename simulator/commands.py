@@ -17,11 +17,10 @@ from simulator.files import output, read_toml, require_other, whole_file
 from simulator.results import AFTER_KEYS, cells
 from simulator.stack import Reading
 from simulator.sweep import Done, Sweep
-from simulator.terminal import Bar, Flag, Positional, arg, complain, say, show, table
+from simulator.terminal import INTERRUPTED, Bar, Flag, Positional, arg, complain, say, show, table
 
 Result = TypeVar("Result")
 
-INTERRUPTED = 130
 READY_MADE = Path(__file__).parent / "grids"
 MOST_THREADS = 1024
 

@@ -16,10 +16,25 @@ from rich.table import Table
 from rich.text import Text
 from tyro.conf import Positional, arg
 
-__all__ = ["Bar", "Flag", "Positional", "arg", "complain", "one_line", "run", "say", "show", "silence_stdout", "table"]
+__all__ = [
+    "BAD_INPUT",
+    "INTERRUPTED",
+    "Bar",
+    "Flag",
+    "Positional",
+    "arg",
+    "complain",
+    "one_line",
+    "run",
+    "say",
+    "show",
+    "silence_stdout",
+    "table",
+]
 
 Flag: TypeAlias = tyro.conf.FlagCreatePairsOff[bool]
 
+BAD_INPUT, INTERRUPTED = 2, 130  # exit codes
 WIDTH_OF_A_PIPE = 120
 
 

@@ -1,14 +1,15 @@
-"""What theory and simulator do alike at a terminal, each by a piece of its own, since neither imports the other."""
+"""What three rooms do alike at a terminal, each by a piece of its own, since none imports another."""
 
 import os
 from collections.abc import Callable
 
 import pytest
 
+import fullscale.terminal as fullscale
 import simulator.terminal as simulator
 import theory.__main__ as theory
 
-ROOMS = ("theory", "simulator")
+ROOMS = ("theory", "simulator", "fullscale")
 BOX = """
 ╭─ Unrecognized options ──────────────────────────╮
 │ Unrecognized options: prove                     │
@@ -35,7 +36,7 @@ WITHOUT_UTF8 = """
 """
 
 
-@pytest.mark.parametrize("one_line", [theory.one_line, simulator.one_line], ids=ROOMS)
+@pytest.mark.parametrize("one_line", [theory.one_line, simulator.one_line, fullscale.one_line], ids=ROOMS)
 @pytest.mark.parametrize(
     ("box", "told"),
     [
@@ -50,7 +51,9 @@ def test_a_box_of_tyro_s_becomes_its_title_and_what_it_tells(
     assert one_line(box) == told
 
 
-@pytest.mark.parametrize("silence", [theory.silence_stdout, simulator.silence_stdout], ids=ROOMS)
+@pytest.mark.parametrize(
+    "silence", [theory.silence_stdout, simulator.silence_stdout, fullscale.silence_stdout], ids=ROOMS
+)
 def test_a_silenced_stdout_can_be_written_to_and_shows_nothing(
     silence: Callable[[], None], capfd: pytest.CaptureFixture[str]
 ) -> None:

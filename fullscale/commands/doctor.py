@@ -21,9 +21,8 @@ from fullscale.doctor.report import Report, Row
 from fullscale.files import read_tensors, replace, require_writable, write_json, write_tensors
 from fullscale.launch import Team, device_named
 from fullscale.placement import NOISES
-from fullscale.terminal import Bar, Positional, add, complain, say, show, table
+from fullscale.terminal import FAILED, Bar, Positional, add, complain, say, show, table
 
-FAILED = 1
 ENOUGH = 1_000
 """samples for BN's statistics"""
 DERIVED = ("sources", "shift", "shift_ratio", "measured", "inherited", "harm")

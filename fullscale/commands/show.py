@@ -11,10 +11,9 @@ from fullscale.experiments.results import Results, gather
 from fullscale.experiments.scale import SCALES, Scale, ScaleName, in_precision
 from fullscale.files import folder, replace
 from fullscale.recipes import Compile, Precision
-from fullscale.terminal import Positional, add, complain, say, show, table
+from fullscale.terminal import BAD_INPUT, Positional, add, complain, say, show, table
 from fullscale.train import RECORD
 
-BAD_INPUT = 2
 RESULTS = "results"
 
 

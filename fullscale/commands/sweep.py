@@ -26,10 +26,9 @@ from fullscale.sweep.run import Run
 from fullscale.sweep.throughput import Rates, given, rates
 from fullscale.sweep.watch import watch
 from fullscale.sweep.worker import Worker
-from fullscale.terminal import Flag, Positional, complain
+from fullscale.terminal import BAD_INPUT, FAILED, Flag, Positional, complain
 from fullscale.train import require_save_every
 
-FAILED, BAD_INPUT = 1, 2
 JOBS_AT_MOST = 1024
 """on this machine"""
 JOBS_ON_SLURM, THREADS_ON_SLURM = 100, 4
