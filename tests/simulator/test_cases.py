@@ -1,3 +1,4 @@
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -196,24 +197,30 @@ def test_standard_errors_of_small_runs_are_honest():
     ("change", "message"),
     [
         ({"case": "c"}, "case = c: must be a or b"),
-        ({"weights": [1.0]}, "weights: must be None in case a"),
-        ({"case": "b"}, "weights: must be finite numbers"),
-        ({"case": "b", "weights": [0.0]}, "weights: must be finite numbers w: .*not all 0"),
-        ({"case": "b", "weights": [np.nan]}, "weights: must be finite"),
-        ({"case": "b", "weights": [1.0, 1.0]}, r"inputs' d = \(1,\): must be 2"),
-        ({"case": "b", "weights": np.ones(2**20 + 1)}, "weights' d = 1048577: must be <= 1048576"),
+        ({"weights": [1.0]}, "weights: must be None in case a, which has one unit"),
+        ({"case": "b"}, "weights: must be finite numbers w: (d,), not all 0, in case b"),
+        ({"case": "b", "weights": [0.0]}, "weights: must be finite numbers w: (d,), not all 0, in case b"),
+        ({"case": "b", "weights": [np.nan]}, "weights: must be finite numbers w: (d,), not all 0, in case b"),
+        ({"case": "b", "weights": [1.0, 1.0]}, "inputs' d = (1,): must be 2, one for each weight (1 in case a)"),
+        (
+            {"case": "b", "weights": np.ones(2**20 + 1)},
+            "weights' d = 1048577: must be <= 1048576, which memory is bounded by",
+        ),
         ({"samples": 0}, "samples = 0: must be a whole number >= 1"),
-        ({"samples": 1.5}, "samples = 1.5"),
+        ({"samples": 1.5}, "samples = 1.5: must be a whole number >= 1"),
         ({"batch": 1}, "batch = 1: must be a whole number >= 2"),
-        ({"batch": 2**19 + 1}, "batch = 524289: must be <= 524288"),
+        ({"batch": 2**19 + 1}, "batch = 524289: must be <= 524288, which memory is bounded by"),
         ({"threads": 0}, "threads = 0: must be a whole number >= 1"),
-        ({"weights": [[1.0]], "case": "b"}, "weights: must be finite numbers w"),
-        ({"inputs": FeatureMaps(1, 2, 0.0, 1.0, 0.0)}, r"inputs' d = \(1, 2, 2\): must be 1"),
-        ({"noise": Dropout(1e-12)}, "var_train = 0: must not be 0"),
+        ({"weights": [[1.0]], "case": "b"}, "weights: must be finite numbers w: (d,), not all 0, in case b"),
+        (
+            {"inputs": FeatureMaps(1, 2, 0.0, 1.0, 0.0)},
+            "inputs' d = (1, 2, 2): must be 1, one for each weight (1 in case a)",
+        ),
+        ({"noise": Dropout(1e-12)}, "var_train = 0: must not be 0 to divide by, and is over all n = 1000 samples"),
     ],
 )
 def test_a_case_that_makes_no_sense_is_refused(change: dict, message: str):
     sound: dict[str, Any] = {"case": "a", "inputs": NORMAL, "noise": Dropout(0.5), "weights": None, "samples": 1000}
-    with pytest.raises(ValueError, match=message) as refused:
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$") as refused:
         measure_case(rng=np.random.default_rng(0), **sound | change)
     assert "\n" not in str(refused.value)

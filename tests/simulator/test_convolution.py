@@ -1,3 +1,4 @@
+import re
 import tracemalloc
 from typing import Any
 
@@ -205,37 +206,52 @@ CONVOLUTION = Convolution(np.ones((4, 3, 3, 5)), padding=(1, 0))
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: Convolution(np.ones((4, 3, 3))), r"weight's shape = \(4, 3, 3\): must be \(out, d/groups, k_h, k_w\)"),
-        (lambda: Convolution(np.ones((0, 3, 3, 3))), r"weight's shape = \(0, 3, 3, 3\)"),
+        (lambda: Convolution(np.ones((4, 3, 3))), "weight's shape = (4, 3, 3): must be (out, d/groups, k_h, k_w)"),
+        (
+            lambda: Convolution(np.ones((0, 3, 3, 3))),
+            "weight's shape = (0, 3, 3, 3): must be (out, d/groups, k_h, k_w)",
+        ),
         (lambda: Convolution([[[[np.inf]]]]), "weight: must be finite"),
         (
             lambda: Convolution(np.ones((4, 1, 1, 1)), stride=0),
             "stride = 0: must be a whole number >= 1, or two of them",
         ),
-        (lambda: Convolution(np.ones((4, 1, 1, 1)), stride=(1, 0)), r"stride = \(1, 0\): must be a whole number"),
+        (
+            lambda: Convolution(np.ones((4, 1, 1, 1)), stride=(1, 0)),
+            "stride = (1, 0): must be a whole number >= 1, or two of them",
+        ),
         (
             lambda: Convolution(np.ones((4, 1, 1, 1)), stride=(1, 1, 1)),
-            r"stride = \(1, 1, 1\): must be a whole number",
+            "stride = (1, 1, 1): must be a whole number >= 1, or two of them",
         ),
-        (lambda: Convolution(np.ones((4, 1, 1, 1)), padding=-1), "padding = -1: must be a whole number >= 0"),
-        (lambda: Convolution(np.ones((4, 1, 1, 1)), padding="same"), "padding = same: must be"),  # pyright: ignore
+        (
+            lambda: Convolution(np.ones((4, 1, 1, 1)), padding=-1),
+            "padding = -1: must be a whole number >= 0, or two of them",
+        ),
+        (
+            lambda: Convolution(np.ones((4, 1, 1, 1)), padding="same"),
+            "padding = same: must be a whole number >= 0, or two of them",
+        ),  # pyright: ignore
         (lambda: Convolution(np.ones((4, 1, 1, 1)), groups=0), "groups = 0: must be a whole number >= 1"),
         (lambda: Convolution(np.ones((4, 1, 1, 1)), groups=3), "groups = 3: must divide the number of filters, 4"),
-        (lambda: Convolution(np.ones((4, 2, 1, 1)), groups=2)(np.ones((1, 2, 1, 1))), r"must be \(n, 4, h, w\)"),
-        (lambda: CONVOLUTION(np.ones((2, 4, 5, 5))), r"x's shape = \(2, 4, 5, 5\): must be \(n, 3, h, w\)"),
-        (lambda: CONVOLUTION(np.ones((2, 3))), r"x's shape = \(2, 3\): must be \(n, 3, h, w\)"),
+        (
+            lambda: Convolution(np.ones((4, 2, 1, 1)), groups=2)(np.ones((1, 2, 1, 1))),
+            "x's shape = (1, 2, 1, 1): must be (n, 4, h, w)",
+        ),
+        (lambda: CONVOLUTION(np.ones((2, 4, 5, 5))), "x's shape = (2, 4, 5, 5): must be (n, 3, h, w)"),
+        (lambda: CONVOLUTION(np.ones((2, 3))), "x's shape = (2, 3): must be (n, 3, h, w)"),
         (lambda: CONVOLUTION(np.ones((2, 3, 1, 4))), "kernel = 3 x 5: must fit the map of 3 x 4, padding included"),
-        (lambda: AveragePool(0), "kernel = 0: must be a whole number >= 1"),
-        (lambda: AveragePool(1.5), "kernel = 1.5: must be a whole number >= 1"),  # pyright: ignore
-        (lambda: AveragePool((True, 2)), r"kernel = \(True, 2\): must be a whole number >= 1"),
-        (lambda: AveragePool([2]), r"kernel = \[2\]: must be a whole number"),
-        (lambda: AveragePool(2, stride=(0, 1)), r"stride = \(0, 1\): must be a whole number"),
-        (lambda: AveragePool(2)(np.ones((4, 3))), r"x's shape = \(4, 3\): must be \(n, channels, h, w\)"),
-        (lambda: AveragePool(3)(np.ones((4, 3, 3, 2))), "kernel = 3 x 3: must fit the map of 3 x 2"),
+        (lambda: AveragePool(0), "kernel = 0: must be a whole number >= 1, or two of them"),
+        (lambda: AveragePool(1.5), "kernel = 1.5: must be a whole number >= 1, or two of them"),  # pyright: ignore
+        (lambda: AveragePool((True, 2)), "kernel = (True, 2): must be a whole number >= 1, or two of them"),
+        (lambda: AveragePool([2]), "kernel = [2]: must be a whole number >= 1, or two of them"),
+        (lambda: AveragePool(2, stride=(0, 1)), "stride = (0, 1): must be a whole number >= 1, or two of them"),
+        (lambda: AveragePool(2)(np.ones((4, 3))), "x's shape = (4, 3): must be (n, channels, h, w)"),
+        (lambda: AveragePool(3)(np.ones((4, 3, 3, 2))), "kernel = 3 x 3: must fit the map of 3 x 2, padding included"),
     ],
 )
 def test_what_does_not_fit_is_refused_in_one_line(call, message: str):
-    with pytest.raises(ValueError, match=message) as refused:
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$") as refused:
         call()
     assert "\n" not in str(refused.value)
 

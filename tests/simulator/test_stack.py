@@ -1,4 +1,5 @@
 import math
+import re
 from typing import Any
 
 import numpy as np
@@ -236,27 +237,44 @@ def test_single_precision_reads_what_double_precision_reads():
 NORM = BatchNorm(4)
 
 
+def trained(**change: Any) -> None:
+    chain(1, 0.5).train(STANDARD, np.random.default_rng(0), **change)
+
+
+def measured(**change: Any) -> None:
+    chain(1, 0.5).measure(STANDARD, np.random.default_rng(0), **change)
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
         (lambda: Stack([Dropout(0.5), ReLU()]), "layers: must hold at least one BatchNorm"),
-        (lambda: Stack([NORM, NORM]), "layers: each BatchNorm must be an object of its own"),
-        (lambda: chain(1, 0.5).test(STANDARD, np.random.default_rng(0)), "moving statistics: empty"),
-        (lambda: chain(1, 0.5).train(STANDARD, np.random.default_rng(0), batches=0), "batches = 0"),
-        (lambda: chain(1, 0.5).train(STANDARD, np.random.default_rng(0), batch=1), "m = 1"),
-        (lambda: chain(1, 0.5).measure(STANDARD, np.random.default_rng(0), replicas=1), "replicas = 1"),
-        (lambda: chain(1, 0.5).measure(STANDARD, np.random.default_rng(0), batch=1), "batch = 1: must be"),
-        (lambda: chain(1, 0.5).measure(STANDARD, np.random.default_rng(0), batches=0), "batches = 0: must be"),
-        (lambda: chain(1, 0.5).measure(STANDARD, np.random.default_rng(0), epochs=0), "epochs = 0: must be"),
-        (lambda: chain(1, 0.5).measure(STANDARD, np.random.default_rng(0), threads=0), "threads = 0: must be"),
-        (lambda: chain(1, 0.5).measure(STANDARD, np.random.default_rng(0), batch=10**9), "batch = 1000000000: must"),
-        (lambda: chain(1, 0.5).train(STANDARD, np.random.default_rng(0), epochs=0), "epochs = 0"),
-        (lambda: chain(1, 0.5).train(STANDARD, np.random.default_rng(0), epochs=1.5), "epochs = 1.5"),  # pyright: ignore
-        (lambda: Stack([BatchNorm(3)]).measure(STANDARD, np.random.default_rng(0)), r"x's shape = \(1, 4\)"),
+        (lambda: Stack([NORM, NORM]), "layers: each BatchNorm must be an object of its own, since it keeps statistics"),
+        (
+            lambda: chain(1, 0.5).test(STANDARD, np.random.default_rng(0)),
+            "moving statistics: empty, train on at least one batch before testing",
+        ),
+        (lambda: trained(batches=0), "batches = 0: must be a whole number >= 1"),
+        (lambda: trained(batch=1), "m = 1: a batch must have >= 2 values a unit, over batch and positions"),
+        (lambda: measured(replicas=1), "replicas = 1: must be a whole number >= 2"),
+        (lambda: measured(batch=1), "batch = 1: must be a whole number >= 2"),
+        (lambda: measured(batches=-1), "batches = -1: must be a whole number >= 1"),
+        (lambda: measured(epochs=0), "epochs = 0: must be a whole number >= 1"),
+        (lambda: measured(threads=0), "threads = 0: must be a whole number >= 1"),
+        (
+            lambda: measured(batch=10**9),
+            "batch = 1000000000: must be <= 520833 for this stack with threads = 1; it would take 192000 MB of 100",
+        ),
+        (lambda: trained(epochs=-1), "epochs = -1: must be a whole number >= 1"),
+        (lambda: trained(epochs=1.5), "epochs = 1.5: must be a whole number >= 1"),
+        (
+            lambda: Stack([BatchNorm(3)]).measure(STANDARD, np.random.default_rng(0)),
+            "x's shape = (1, 4): must be (n, 3) or (n, 3, h, w)",
+        ),
     ],
 )
 def test_a_stack_that_makes_no_sense_is_refused(call, message: str):
-    with pytest.raises(ValueError, match=message) as refused:
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$") as refused:
         call()
     assert "\n" not in str(refused.value)
 
