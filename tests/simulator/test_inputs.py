@@ -130,6 +130,17 @@ def test_far_from_zero_the_moments_hold_up_to_the_farthest_mean_of_a_dtype(dtype
         ((5, 0.0, 1.0, -0.25), "float64"),  # so does the sum
         ((1, 3.0, 1.0, 1.0), "float32"),  # one input has no correlation
         ((1, 1.0, 0.0, 0.0), "float64"),
+        ((1, 0.0, 2e-30, 0.0), "float32"),
+        ((1, 0.0, 1e-30, 0.0), "float64"),  # and squares leave float32 from here on
+        ((1, 0.0, 5e29, 0.0), "float32"),
+        ((1, 0.0, 1e30, 0.0), "float64"),
+        # A millionth is 7.03e7 eps^2, and that of a sum 0.0028 times as much where neighbours correlate with 0.9.
+        ((50_000_000, 0.0, 1.0, 0.0), "float32"),
+        ((80_000_000, 0.0, 1.0, 0.0), "float64"),
+        ((500_000, 10.0, 1.0, 0.0), "float32"),
+        ((800_000, 10.0, 1.0, 0.0), "float64"),
+        ((150_000, 0.0, 1.0, 0.0, 0.9), "float32"),
+        ((250_000, 0.0, 1.0, 0.0, 0.9), "float64"),
     ],
 )
 def test_single_precision_is_picked_where_it_resolves_every_sum_of_the_inputs(moments: Any, dtype: str):
