@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any, TypeAlias, cast, get_args
+from typing import Any, TypeAlias, get_args
 
 import numpy as np
 
@@ -115,8 +115,8 @@ def described(description: Mapping[str, object]) -> Experiment:
     return Experiment(inputs, plan, top.get_or("measure", _measuring, Measuring()))
 
 
-def _inputs(place: str, value: object) -> Fed:
-    table = Table(place, cast("Mapping[str, object]", value))
+def _inputs(place: str, value: Any) -> Fed:
+    table = Table(place, value)
     return INPUTS[table.get("kind", choice(*INPUTS))](table)
 
 
@@ -154,8 +154,8 @@ def _common(table: Table, d: int, spatial: float = 0.0, places: int = 1) -> dict
     }
 
 
-def _measuring(place: str, value: object) -> Measuring:
-    table = Table(place, cast("Mapping[str, object]", value))
+def _measuring(place: str, value: Any) -> Measuring:
+    table = Table(place, value)
     lowest = {"replicas": 2, "batches": 1, "batch": 2, "epochs": 1, "seed": 0}
     table.require_known(*lowest)
     readers: dict[str, Reader[int]] = {key: count(at_least) for key, at_least in lowest.items()}

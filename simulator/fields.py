@@ -4,6 +4,7 @@ import contextlib
 import difflib
 import json
 import math
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from numbers import Integral, Real
@@ -17,6 +18,7 @@ Value = TypeVar("Value")
 Reader = Callable[[str, object], Value]
 
 LONGEST_SHOWN, DEEPEST, LARGEST_COUNT = 60, 100, 2**53
+BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
 
 def number(place: str, value: object) -> float:
@@ -133,8 +135,8 @@ class Table:
         """
         given = [key for key in keys if key in self.values]
         if len(given) != 1:
-            one = f"{', '.join(keys[:-1])} and {keys[-1]}"
-            raise ValueError(f"{self.place}: give exactly one of {one}, got {' and '.join(given) or 'none'}")
+            told = f"give exactly one of {' and '.join(keys)}, got {' and '.join(given) or 'none'}"
+            raise ValueError(f"{self.place}: {told}")
         return given[0]
 
     @contextlib.contextmanager
@@ -162,13 +164,12 @@ def shown(value: object) -> str:
 
 def shown_key(key: str) -> str:
     """Write a key as TOML would: in quotes only if it needs them."""
-    plain = key.isascii() and key.replace("_", "").replace("-", "").isalnum()
-    return key[:LONGEST_SHOWN] if plain else shown(key)
+    return key[:LONGEST_SHOWN] if BARE_KEY.fullmatch(key) else shown(key)
 
 
 def meant(value: object, allowed: Iterable[str]) -> str:
     """Suggest the nearest of what is allowed, if one is near."""
-    near = difflib.get_close_matches(str(value)[:LONGEST_SHOWN], list(allowed), n=1)
+    near = difflib.get_close_matches(str(value)[:LONGEST_SHOWN], list(allowed))
     return f"; did you mean {near[0]}?" if near else ""
 
 

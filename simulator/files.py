@@ -48,6 +48,8 @@ def output(path: Path) -> Path:
     try:
         resolved = path.resolve()
         taken = resolved.exists() and not resolved.is_file()
+        if resolved.is_symlink():
+            raise RuntimeError  # as `resolve` does before Python 3.13
     except OSError as error:
         raise _unwritable(path, error) from error
     except RuntimeError:

@@ -7,7 +7,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -42,7 +42,7 @@ class Grid:
     def description(self, setting: Setting) -> dict[str, object]:
         """Put a setting in its places."""
         values = dict(zip(self.keys, setting, strict=True))
-        return cast("dict[str, object]", _substituted(self.template, values))
+        return _substituted(self.template, values)
 
     def experiment(self) -> str:
         """Name what is the same at all points, in 12 hex digits: the description without its settings."""
@@ -66,7 +66,8 @@ def read_grid(description: Mapping[str, object]) -> Grid:
         raise ValueError(f"grid: a sweep needs either [grid] or [draws], got {' and '.join(kinds) or 'none'}")
     template = {key: value for key, value in top.values.items() if key not in kinds}
     used = list(named("", template))
-    table = Table(kinds[0], cast("Mapping[str, object]", top.values[kinds[0]]))
+    points: Any = top.values[kinds[0]]
+    table = Table(kinds[0], points)
     keys = [key for key in table.values if (table.place, key) != ("draws", "points")]
     _match(table, keys, used)
     random = table.place == "draws"
@@ -150,9 +151,9 @@ def _uniforms(seed: int, key: str, points: int) -> Array:
     return np.random.default_rng(int(digest("draws", seed, key), 16)).random(points)
 
 
-def _draw(place: str, value: object, uniforms: Array) -> list[Any]:
+def _draw(place: str, value: Any, uniforms: Array) -> list[Any]:
     """Turn u ~ U(0, 1) into draws of a range or among choices."""
-    table = Table(place, cast("Mapping[str, object]", value))
+    table = Table(place, value)
     if "choices" in table.values:
         table.require_known("choices")
         choices = _column(table.at("choices"), table.values["choices"])
@@ -185,11 +186,11 @@ def _flag(place: str, value: object) -> bool:
 def _seed(template: Mapping[str, object]) -> int:
     """Take the points' seed from measure.seed, where that is a seed: it may vary itself, or be wrong."""
     measure = template.get("measure")
-    seed = measure.get("seed", 0) if isinstance(measure, Mapping) else 0
-    return seed if isinstance(seed, int) and seed >= 0 else 0
+    seed = measure.get("seed") if isinstance(measure, Mapping) else None
+    return seed if isinstance(seed, int) else 0
 
 
-def _substituted(value: object, values: Mapping[str, Scalar]) -> object:
+def _substituted(value: object, values: Mapping[str, Scalar]) -> Any:
     if isinstance(value, str) and value.startswith("$"):
         return values[value[1:]]
     if isinstance(value, Mapping):

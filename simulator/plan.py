@@ -1,10 +1,10 @@
 """Layers described by data: read and checked with the shapes that flow through them, and built later from a seed."""
 
 import math
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -80,18 +80,17 @@ class Plan:
         self._flow.append("]")
         self._depth -= 1
 
-    def _layer(self, place: str, value: object) -> list[Maker]:
+    def _layer(self, place: str, value: Any) -> list[Maker]:
         self._layers += 1
         if self._layers > MOST_LAYERS:
             raise ValueError(f"{place}: is layer number {self._layers}, and at most {MOST_LAYERS} are allowed")
-        table = Table(place, cast("Mapping[str, object]", value))
+        table = Table(place, value)
         kind: str = table.get("kind", choice(*LAYERS))
         keys, read = LAYERS[kind]
         table.require_known("kind", *keys)
-        weights_before = self.weights
         makers = read(self, table)
         _require_small(place, self.shape)
-        self._flow.append((kind, self.shape, self.weights - weights_before))
+        self._flow.append((kind, self.shape, self.weights))
         return makers
 
     def _weight(self, table: Table, shape: Shape) -> Callable[[int], Array]:
@@ -179,7 +178,7 @@ class Plan:
         branch, of_branch = table.get("branch", self._row), self.shape
         self.shape = entering
         # An empty list is the shortcut of a residual block that keeps its shape, as is none.
-        shortcut = self._row(table.at("shortcut"), table.values["shortcut"]) if table.values.get("shortcut", ()) else []
+        shortcut = self._row(table.at("shortcut"), table.values["shortcut"]) if table.values.get("shortcut") else []
         if of_branch != self.shape:
             told = f"{_told(of_branch)}, and its shortcut {_told(self.shape)}"
             raise ValueError(f"{table.place}: the branch gives {told}: they must be the same to be added")

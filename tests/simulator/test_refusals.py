@@ -2,15 +2,18 @@
 
 import copy
 import datetime
+import math
 import pickle
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from simulator.contracts import refusal
 from simulator.description import described
 from simulator.grid import read_grid
+from simulator.layers import BatchNorm
+from simulator.noise import Dropout
 
 BN = {"kind": "batch-norm"}
 RELU = {"kind": "relu"}
@@ -100,13 +103,14 @@ DESCRIPTIONS: dict[str, tuple[dict[str, Any], str]] = {
     "of a layer": (stack(linear(1, zzz=1)), f"layers[0].zzz = 1: {UNKNOWN.format('kind, units, cos2')}"),
     "a nearer key": (stack(bach=1), "measure.bach = 1: is no key that is known here; did you mean batch?"),
     "plain key": (
-        stack(**{"my_key-2": 1}),
-        f"measure.my_key-2 = 1: {OF_MEASURE}",
+        stack(**{"My_key-2": 1}),
+        f"measure.My_key-2 = 1: {OF_MEASURE}",
     ),
     "a key in quotes": (
         stack(**{"a b": 1}),
         f'measure."a b" = 1: {OF_MEASURE}',
     ),
+    "no key": (stack(**{"": 1}), f'measure."" = 1: {OF_MEASURE}'),
     "a long key": (
         stack(**{"z" * 99: 1}),
         f"measure.{'z' * 60} = 1: {OF_MEASURE}",
@@ -207,7 +211,7 @@ SWEEPS: dict[str, tuple[dict[str, Any], str]] = {
     "twice": (grid(p=["a", "b", "a"]), 'grid.p[2] = "a": stands there twice'),
     "a text": (grid(p=["a", 1]), "grid.p[1] = 1: must be a text, as what stands before it"),
     "a number": (grid(p=[1, "a"]), 'grid.p[1] = "a": must be a number, as what stands before it'),
-    "neither": (grid(p=[1, None]), "grid.p[1] = null: must be a finite number or a text"),
+    "neither": (grid(p=[1, True]), "grid.p[1] = true: must be a finite number or a text"),
     "no list": (grid(p=1), "grid.p = 1: must be a list of one or more"),
     "choices": (draws(p={"choices": [1, "a"]}), 'draws.p.choices[1] = "a": must be a number, as what stands before it'),
     "beside choices": (
@@ -288,6 +292,7 @@ def test_what_a_rule_just_allows_is_allowed(description: dict[str, Any]):
 def test_what_a_rule_just_allows_is_allowed_in_a_sweep():
     assert len(read_grid(grid(p=[*range(250)], q=[*range(400)])).settings) == 100_000
     assert read_grid(boxed(99, in_list)).keys == read_grid(boxed(99, in_table)).keys == ("p",)
+    assert read_grid(grid(Rho_1=[1], _d=[2])).keys == ("Rho_1", "_d")
     beside_0 = {"low": -(2**53), "high": 2**53, "whole": True}
     assert all(abs(value) <= 2**53 for (value,) in read_grid(draws(p=beside_0)).settings if not isinstance(value, str))
 
@@ -303,3 +308,21 @@ def test_a_long_value_is_cut_in_the_line_and_one_that_just_fits_is_not():
 def test_a_refusal_stays_whole_on_its_way_between_processes(again: Callable[[Exception], Exception]):
     there = refusal("retain", 1.2, "must lie in 0 < retain <= 1")
     assert str(again(there)) == str(there) == "retain = 1.2: must lie in 0 < retain <= 1"
+    assert repr(again(there)) == repr(there) == "Refusal('retain', 1.2, 'must lie in 0 < retain <= 1')"
+
+
+@pytest.mark.parametrize(
+    ("call", "expected"),
+    [
+        (lambda: Dropout(math.nan), "retain = nan: must be a finite number"),
+        (lambda: Dropout(math.inf), "retain = inf: must be a finite number"),
+        (lambda: Dropout(cast("float", "0.5")), "retain = 0.5: must be a finite number"),
+        (lambda: BatchNorm(0), "units = 0: must be a whole number >= 1"),
+        (lambda: BatchNorm(cast("int", 1.0)), "units = 1.0: must be a whole number >= 1"),
+    ],
+)
+def test_the_python_api_refuses_in_the_same_form(call: Callable[[], object], expected: str):
+    with pytest.raises(ValueError) as refused:  # noqa: PT011 - what it tells is compared below
+        call()
+    assert str(refused.value) == expected
+    assert (Dropout(1).retain, BatchNorm(1).units) == (1, 1)
