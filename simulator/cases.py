@@ -100,7 +100,7 @@ def _weights(case: Case, weights: ArrayLike | None) -> Array:
         if weights is not None:
             raise ValueError("weights: must be None in case a, which has one unit")
         return np.ones(1)
-    w = np.array(0 if weights is None else weights, dtype=np.float64)
+    w = np.array(weights, dtype=np.float64)  # None becomes NaN
     if w.ndim != 1 or not np.isfinite(w).all() or not w.any():
         raise ValueError("weights: must be finite numbers w: (d,), not all 0, in case b")
     if len(w) > LARGEST_D:
