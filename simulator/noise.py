@@ -116,7 +116,7 @@ class Uout(_OffInTest):
         """
         if _at_least_0(variance) > 1 / 3:
             raise refusal("variance", variance, "must be <= 1/3 for Uout, which beta = 1 reaches")
-        return cls(min(1.0, math.sqrt(3 * variance)), per)
+        return cls(math.sqrt(3 * variance), per)
 
     def train(self, x: Array, rng: np.random.Generator) -> Array:
         """Stretch or shrink each element, or channel, by its own r."""

@@ -165,6 +165,10 @@ def test_in_single_precision_the_weights_are_rounded_to_it(samples: int, kernel:
     assert Convolution(weight)(x.astype(np.float64)).all()
 
 
+def test_weights_are_doubles():
+    assert Convolution([[[[1]]]]).weight.dtype == np.float64
+
+
 def test_the_weights_are_the_layer_s_own():
     weight = np.ones((1, 1, 1, 1))
     convolution = Convolution(weight)

@@ -248,5 +248,10 @@ def test_a_single_weight_is_parallel_to_the_diagonal():
 
 @pytest.mark.parametrize("cos2", [-0.1, 1.1, math.nan])
 def test_a_cosine_beyond_one_is_refused(cos2: float):
-    with pytest.raises(ValueError, match="cos2 = "):
+    with pytest.raises(ValueError, match=r"^cos2 = .*: must "):
         weights_with_cos2(3, cos2, np.random.default_rng(0))
+
+
+def test_weights_of_no_input_are_refused():
+    with pytest.raises(ValueError, match=r"^d = 0: must be a whole number >= 1$"):
+        weights_with_cos2(0, 1.0, np.random.default_rng(0))

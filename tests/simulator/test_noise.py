@@ -73,6 +73,11 @@ def test_a_noise_of_a_variance_has_that_variance(kind: type, per: str, variance:
     assert variance == 0 or not agrees((factor - 1) ** 2, variance * 1.5)  # the control
 
 
+def test_uout_reaches_a_variance_of_one_third():
+    assert Uout.of_variance(1 / 3).beta == 1
+    assert Uout.of_variance(math.nextafter(1 / 3, 0)).beta <= 1
+
+
 def test_each_variance_is_that_of_its_own_strength():
     assert Dropout.of_variance(1) == Dropout(0.5)
     assert Dropout.of_variance(0.25, "channel") == Dropout(0.8, "channel")
