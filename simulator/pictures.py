@@ -166,9 +166,9 @@ def _curves(sweep: Sweep, x: str, y: str) -> Figure:
         vary = " and ".join(f"{key} ({len({row[key] for row in rows})} values)" for key in others)
         raise refusal("x", x, f"{vary} make {len(series)} curves, and at most {len(COLOURS)} can be told apart")
     names = [textwrap.fill(label(group[0], others, sweep.settings), 44) for group in series.values()]
-    longest = max(len(line) for name in names for line in name.split("\n"))
+    longest = max(map(len, names))
     beside = longest <= 10
-    columns = 1 if beside else max(1, int(WIDTH / (0.65 + 0.06 * longest)))
+    columns = 1 if beside else max(1, int(WIDTH / (0.65 + 0.07 * longest)))
     above = 0 if beside else math.ceil(("\n".join(names).count("\n") + 1) / columns)
     figure, axes = _blank([*told, "Bars: ±2 standard errors"], above)
     curves = [_curve(axes, number, group, x, y) for number, group in enumerate(series.values())]
@@ -178,7 +178,8 @@ def _curves(sweep: Sweep, x: str, y: str) -> Figure:
     if y in {"shift", "shift_ratio"}:
         axes.axhline(1, color="#999999", linewidth=0.6, zorder=0)
     if others:
-        highest_first = np.argsort([-_column(group, y).mean() for group in series.values()], kind="stable")
+        heights = [_column(group, y).mean() for group in series.values()]
+        highest_first = sorted(range(len(heights)), key=lambda number: -heights[number])
         shown = [curves[number] for number in highest_first], [names[number] for number in highest_first]
         figure.legend(*shown, loc="outside right center" if beside else "outside upper left", ncols=columns)
     return figure
@@ -221,7 +222,8 @@ def _map(sweep: Sweep, x: str, over: str, y: str) -> Figure:
         drawn = axes.scatter(*zip(*places, strict=True), c=values, s=16, edgecolors="#333333", linewidths=0.4, **look)
     axes.set(xlabel=axis_name(x, sweep.settings), ylabel=axis_name(over, sweep.settings))
     locator, formatter = _ticks(values)
-    figure.colorbar(drawn, label=MEASURED[y], ticks=locator, format=formatter)
+    bar = figure.colorbar(drawn, label=MEASURED[y], ticks=locator, format=formatter)
+    bar.ax.yaxis.set_minor_formatter(ticker.NullFormatter())
     return figure
 
 
@@ -229,7 +231,7 @@ def _mark(axes: Axes, across: Array, up: Array, grid: Array, norm: Normalize) ->
     """Draw a few contour lines over many cells, or write the values into few."""
 
     def ink(value: float) -> str:
-        return "white" if norm(value) < 0.55 else "black"
+        return "white" if norm(value) < 0.47 else "black"
 
     texts = [[f"{value:.3g}".replace("-", "−") for value in row] for row in grid]
     if min(grid.shape) >= 4:
@@ -237,9 +239,14 @@ def _mark(axes: Axes, across: Array, up: Array, grid: Array, norm: Normalize) ->
         if levels:
             lines = axes.contour(across, up, grid, levels, colors=[*map(ink, levels)], linewidths=0.6)
             axes.clabel(lines, fmt=written, fontsize=8)
-    elif len(up) <= 8 and len(across) * max(len(text) for row in texts for text in row) <= 36:
+    elif len(up) <= 8 and len(across) * (1 + max(_digits(text) for row in texts for text in row)) <= 36:
         for (b, a), value in np.ndenumerate(grid):
             axes.text(float(across[a]), float(up[b]), texts[b][a], color=ink(float(value)), ha="center", va="center")
+
+
+def _digits(text: str) -> int:
+    """How many digits would be as wide: a sign is nearly as wide as two, and a point adds next to nothing."""
+    return len(text.replace(".", "").replace("−", "--").replace("+", "++"))
 
 
 def _column(rows: Iterable[Row], name: str) -> Array:

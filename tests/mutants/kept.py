@@ -13,7 +13,7 @@ from tests.mutants.catalog import Change
 
 HERE = Path(__file__).parent
 ROOT = HERE.parents[1]
-COUNTS, EQUIVALENT = HERE / "counts.json", HERE / "equivalent.toml"
+COUNTS, EQUIVALENT = HERE / "counts.json", HERE / "equivalent"
 COLUMNS = ("killed", "equivalent", "left")
 
 
@@ -46,7 +46,7 @@ def counts() -> dict[str, Counts]:
 @cache
 def equivalents() -> dict[Change, str]:
     """By what it changes, the reason why no test can tell it from the original."""
-    groups = tomllib.loads(EQUIVALENT.read_text())["equivalent"]
+    groups = (group for file in EQUIVALENT.glob("*.toml") for group in tomllib.loads(file.read_text())["equivalent"])
     return {
         Change(group["file"], group["function"], before, after): group["because"]
         for group in groups
@@ -55,8 +55,8 @@ def equivalents() -> dict[Change, str]:
 
 
 def _changes(group: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Those that stand there, and for lines to which an argument does not matter the three that mutmut makes of it."""
-    yield from group.get("changes", ())
+    """A line with all that may stand there, or lines with the three that mutmut makes of an argument."""
+    yield from ((group["line"], other) for other in group.get("instead", ()))
     if argument := group.get("argument"):
         name, _, value = argument.partition("=")
         for line in group["lines"]:

@@ -233,9 +233,9 @@ CONVOLUTION = Convolution(np.ones((4, 3, 3, 5)), padding=(1, 0))
             "padding = -1: must be a whole number >= 0, or two of them",
         ),
         (
-            lambda: Convolution(np.ones((4, 1, 1, 1)), padding="same"),
+            lambda: Convolution(np.ones((4, 1, 1, 1)), padding="same"),  # pyright: ignore
             "padding = same: must be a whole number >= 0, or two of them",
-        ),  # pyright: ignore
+        ),
         (lambda: Convolution(np.ones((4, 1, 1, 1)), groups=0), "groups = 0: must be a whole number >= 1"),
         (lambda: Convolution(np.ones((4, 1, 1, 1)), groups=3), "groups = 3: must divide the number of filters, 4"),
         (

@@ -1,6 +1,7 @@
 import itertools
 import subprocess
 import sys
+import warnings
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simulator.pictures import Sweep, draw, read_sweep, save
-
-MEASURED = ("moving_mean", "moving_var", "real_mean", "real_var", "shift", "shift_ratio")
-Point = tuple[Sequence[object], Sequence[float]]
-STDERR = 0.01
+from tests.simulator.drawn import MEASURED, STDERR, Point, caption, curves, grid, legend
 
 
 def lines_of(keys: Sequence[str], points: Iterable[Point]) -> list[str]:
@@ -36,28 +34,6 @@ def sweep_of(folder: Path, keys: Sequence[str], points: Iterable[Point]) -> Swee
 
 def picture(folder: Path, keys: Sequence[str], points: Iterable[Point], **asked: str) -> Any:
     return draw(sweep_of(folder, keys, points), **asked)
-
-
-def grid(*values: Iterable[object]) -> list[Point]:
-    """Every combination, with one BN and a shift of its own."""
-    return [(setting, [(20 + place) / 100]) for place, setting in enumerate(itertools.product(*values))]
-
-
-def curves(figure: Any) -> list[tuple[list[float], list[float], list[tuple[float, float]]]]:
-    """Each curve's x, its y, and the ends of its error bars."""
-    found = []
-    for curve in figure.axes[0].containers:
-        line, _, (bars,) = curve.lines
-        found.append(([*line.get_xdata()], [*line.get_ydata()], [(a[1], b[1]) for a, b in bars.get_segments()]))
-    return found
-
-
-def legend(figure: Any) -> set[str]:
-    return {text.get_text() for box in figure.legends for text in box.get_texts()}
-
-
-def caption(figure: Any) -> str:
-    return " ".join(figure.get_supxlabel().split())
 
 
 class TestReading:
@@ -144,14 +120,14 @@ class TestCurves:
         keys = ["retain", "rho", "activation"]
         figure = picture(tmp_path, keys, grid([0.3, 0.6, 0.9], [-0.1, 0.2], ["relu", "identity"]), x="retain")
         assert len(curves(figure)) == 4
-        assert legend(figure) == {"ρ = −0.1, ReLU", "ρ = −0.1, linear", "ρ = 0.2, ReLU", "ρ = 0.2, linear"}
+        assert set(legend(figure)) == {"ρ = −0.1, ReLU", "ρ = −0.1, linear", "ρ = 0.2, ReLU", "ρ = 0.2, linear"}
         np.testing.assert_allclose(curves(figure)[0][1], [0.2, 0.24, 0.28])
 
     def test_variance_is_the_noise_s_where_noises_are_swept(self, tmp_path: Path):
         beside = picture(tmp_path, ["noise", "variance"], grid(["dropout", "uout"], [0.1, 0.2]), x="variance")
         alone = picture(tmp_path, ["variance"], grid([0.1, 0.2]), x="variance")
         assert [drawn.axes[0].get_xlabel() for drawn in (beside, alone)] == ["noise variance s²", "variance"]
-        assert legend(beside) == {"Dropout", "Uout"}
+        assert set(legend(beside)) == {"Dropout", "Uout"}
 
     def test_elsewhere_than_over_depth_the_last_bn_of_each_point_is_drawn(self, tmp_path: Path):
         points = [((1,), [0.9]), ((3,), [0.9, 0.8, 0.7]), ((2,), [0.9, 0.85])]
@@ -323,6 +299,20 @@ class TestSaving:
             save(figure, tmp_path / name)
         assert "\n" not in str(caught.value)
         assert sorted(tmp_path.rglob("*")) == before
+
+    def test_another_kind_of_picture_is_refused_by_those_that_there_are(self, tmp_path: Path):
+        with pytest.raises(ValueError, match="must end") as told:
+            save(self.figure(tmp_path), tmp_path / "a.svg.gz")
+        assert str(told.value) == f"out = {tmp_path / 'a.svg.gz'}: must end in .svg, .png or .pdf"
+
+    def test_a_letter_that_the_font_lacks_is_no_reason_to_warn_but_others_are(self, tmp_path: Path):
+        figure = picture(tmp_path, ["\u6f22"], grid([0.3, 0.6]), x="\u6f22")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            save(figure, tmp_path / "a.png")
+        figure.set_size_inches(0.3, 0.3)
+        with pytest.warns(UserWarning, match="constrained_layout not applied"):
+            save(figure, tmp_path / "a.png")
 
     def test_a_drawing_that_fails_leaves_the_old_file(self, tmp_path: Path):
         figure, file = self.figure(tmp_path), tmp_path / "a.svg"
