@@ -14,7 +14,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from fullscale.files import require_writable, write_json
 from paper_checks.rates import RECORD, Noted, rates, read, told
-from paper_checks.repeating import changed, software
+from paper_checks.repeating import changed, upgraded
 from simulator.contracts import refusal, whole
 from simulator.terminal import say
 
@@ -96,8 +96,7 @@ class Part:
             ValueError: if it is damaged, or was noted by other code or software.
         """
         there = read(self.file, Noted)
-        versions = there["software"].items() ^ software().items()
-        if others := [*changed(there["code"]), *sorted({name for name, _ in versions})]:
+        if others := [*changed(there["code"]), *upgraded(there["software"])]:
             raise refusal("notes", self.file, f"was noted by other code or software: {', '.join(others)}; move it away")
         return there
 

@@ -101,6 +101,8 @@ def read(path: Path, kind: type[Read]) -> Read:
     there = read_json(path)
     if missing := kind.__required_keys__ - there.keys():
         raise refusal("file", path, f"lacks {', '.join(sorted(missing))}")
+    if wrong := [name for name in ("code", "software") if not isinstance(there[name], dict)]:
+        raise refusal("file", path, f"{wrong[0]} must be a table")
     return cast(Read, there)
 
 

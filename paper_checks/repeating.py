@@ -86,6 +86,11 @@ def changed(code: Mapping[str, str]) -> list[str]:
     return [name for name in code if there.get(name) != code[name]]
 
 
+def upgraded(versions: Mapping[str, str]) -> list[str]:
+    """Name what has another version now, or had none."""
+    return [name for name, version in software().items() if versions.get(name) != version]
+
+
 class Repeating:
     """Makes each simulated check with each seed: once, or once for each equation that it evaluated in a clean run.
 

@@ -1,7 +1,7 @@
 """What three rooms do alike at a terminal, each by a piece of its own, since none imports another."""
 
-import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -55,13 +55,13 @@ def test_a_box_of_tyro_s_becomes_its_title_and_what_it_tells(
     "silence", [theory.silence_stdout, simulator.silence_stdout, fullscale.silence_stdout], ids=ROOMS
 )
 def test_a_silenced_stdout_can_be_written_to_and_shows_nothing(
-    silence: Callable[[], None], capfd: pytest.CaptureFixture[str]
+    silence: Callable[[], None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    kept = os.dup(1)
-    try:
+    file = tmp_path / "stdout"
+    with file.open("w") as stdout:
+        monkeypatch.setattr("sys.stdout", stdout)
+        stdout.write("seen")
+        stdout.flush()
         silence()
-        os.write(1, b"unseen")
-    finally:
-        os.dup2(kept, 1)
-        os.close(kept)
-    assert capfd.readouterr().out == ""
+        stdout.write("unseen")
+    assert file.read_text() == "seen"

@@ -145,7 +145,15 @@ def test_what_was_noted_is_summed_up_without_being_made_again(notes: Path, tmp_p
     assert "eq6: caught in 1 of 2 seeds" in told
 
 
-@pytest.mark.parametrize(("content", "told"), [("{", "is no JSON"), ("{}", "lacks code, notes, software")])
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ("{", "is no JSON"),
+        ("{}", "lacks code, notes, software"),
+        ('{"code": {}, "software": [], "notes": []}', "software must be a table"),
+        ('{"code": null, "software": {}, "notes": []}', "code must be a table"),
+    ],
+)
 def test_notes_that_are_damaged_are_refused_in_one_line(notes: Path, tmp_path: Path, content: str, told: str) -> None:
     (notes / "falsified-1-1.json").write_text(content)
     refused(notes, tmp_path / "rates.json", told)
@@ -156,7 +164,7 @@ def test_notes_that_are_damaged_are_refused_in_one_line(notes: Path, tmp_path: P
     [
         ({"theory/law.py": "0"}, {}, "software: theory/law.py; move it"),
         ({}, {"sympy": "0"}, "software: sympy; move it"),
-        ({"theory/law.py": "0"}, {"scipy": "0"}, "software: theory/law.py, scipy; move it"),
+        ({"theory/law.py": "0"}, {"numpy": "0"}, "software: theory/law.py, numpy; move it"),
     ],
 )
 def test_notes_of_other_code_or_software_are_refused_in_one_line(

@@ -156,6 +156,17 @@ def test_single_precision_measures_what_double_precision_measures(draw: Any):
         assert ours.stderr == pytest.approx(getattr(control, name).stderr, rel=0.3)
 
 
+def test_weights_are_rounded_to_the_dtype_of_x():
+    """1/3 and its rounded negative cancel on inputs that are equal, but for what is not rounded."""
+    inputs = Equicorrelated(3, 0.0, 1.0, 1.0, dtype="float32")
+    third = float(np.float32(1 / 3))
+    rounded, plain = (
+        measure_case("b", inputs, Dropout(1), [weight, -third, 1e-6], 1000, np.random.default_rng(0)).var_test.value
+        for weight in (1 / 3, third)
+    )
+    assert rounded == plain
+
+
 @pytest.mark.parametrize("batch", [2, 100, 150_000])
 def test_any_batch_gives_unbiased_variances(batch: int):
     result = measure_case("a", NORMAL, Dropout(0.5), None, 300_000, np.random.default_rng(0), batch=batch)

@@ -192,16 +192,34 @@ def test_no_samples_give_no_samples():
     assert AveragePool(2)(np.ones((0, 2, 4, 5))).shape == (0, 2, 2, 2)
 
 
-def test_a_large_kernel_needs_no_more_memory_than_a_small_one():
-    x = np.ones((32, 8, 64, 64), np.float32)
-    convolution = Convolution(np.ones((8, 8, 5, 5)), padding=2)
+def memory_of(convolution: Convolution, x: Array) -> int:
+    """Bytes that are held at once, x left out."""
     tracemalloc.start()
     try:
         convolution(x)
-        peak = tracemalloc.get_traced_memory()[1]
+        return tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert peak < 2 * x.nbytes  # the output is one of them; all patches at once would be 25 more
+
+
+@pytest.mark.parametrize(
+    ("shape", "most"),
+    [
+        ((32, 8, 64, 64), 1.3),  # times x, which the output takes, besides two samples with their padding, and a block
+        ((4, 8, 128, 128), 1.8),  # a sample at a time
+        ((1, 8, 32, 2048), 3.0),  # a row at a time
+    ],
+)
+def test_a_large_kernel_needs_no_more_memory_than_a_block_of_its_patches(shape: tuple[int, ...], most: float):
+    x = np.ones(shape, np.float32)
+    convolution = Convolution(np.ones((8, 8, 5, 5)), padding=2)
+    assert memory_of(convolution, x) < most * x.nbytes  # all patches at once would be 25 times x
+
+
+def test_many_small_maps_need_no_large_matrix():
+    x = np.ones((1100, 4, 8, 8), np.float32)
+    convolution = Convolution(np.ones((64, 4, 3, 3)), padding=1)
+    assert memory_of(convolution, x) < 16 * x.nbytes + 2e6  # the output is the 16; a matrix takes 4 MB and more
 
 
 CONVOLUTION = Convolution(np.ones((4, 3, 3, 5)), padding=(1, 0))

@@ -24,6 +24,11 @@ measure = {replicas = 3, batches = 2, batch = 16}
 ESTIMATE = r"-?[0-9.]+ ± [0-9.]+"
 
 
+@pytest.fixture(autouse=True)
+def _in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+
+
 def cells(page: str) -> list[list[str]]:
     """The cells of a page's table."""
     return [[cell.strip() for cell in line.strip("│┃").split(line[0])] for line in page.splitlines() if line[0] in "│┃"]

@@ -272,7 +272,8 @@ SPOILT = {
     "other columns": (lambda text: text.replace("retain", "drop"), 'it has "drop" and lacks "retain"'),
     "another order": (lambda text: text.replace("activation,retain", "retain,activation"), "in another order"),
     "no CSV": (lambda _text: '"\n', "line 1: not a sweep's CSV: unexpected end of data"),
-    "other text": (
+    "other text": (lambda _text: "To whom it may concern\n", "line 1: not a sweep's CSV: column missing"),
+    "columns missing": (
         lambda _text: (
             "bn,n,experiment,moving_mean,moving_var,real_mean,real_var,shift,shift_ratio,"
             "moving_mean_stderr,moving_var_stderr,real_mean_stderr,real_var_stderr\n"

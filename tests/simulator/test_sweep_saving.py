@@ -1,6 +1,7 @@
 """When a sweep saves, what it tells meanwhile, and what it says of files that are not its own."""
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -28,7 +29,7 @@ def test_the_first_point_is_saved_at_once_and_others_when_it_is_time(
     save_every: float, saved: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """By a clock that stands."""
-    monkeypatch.setattr("simulator.sweep.time.monotonic", lambda: 10.0)
+    monkeypatch.setattr("simulator.sweep.time", SimpleNamespace(monotonic=lambda: 10.0))
     file, found = tmp_path / "a.csv", dict[int, int]()
 
     def look(done: Done) -> None:

@@ -17,6 +17,11 @@ def page() -> None:
     show(ABOVE, made)
 
 
+@pytest.fixture(autouse=True)
+def _in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("FORCE_COLOR", raising=False)
+
+
 @pytest.fixture
 def columns(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """A terminal, whose width is that of COLUMNS."""
