@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 METAS = "*.py.meta"
 MARK, ORIGINAL = "__mutmut_", "orig"
-# By pytest's exit code, or minus the signal: SIGXCPU comes where tests have computed for half a minute, and 30 times as long
-# as without the mutant, which is as good as for ever. All others leave open what a test would say.
+# By pytest's exit code, or minus the signal: SIGXCPU comes where tests have computed for half a minute, and 30 times as
+# long as without the mutant, which is as good as for ever. All others leave open what a test would say.
 OUTCOMES = {0: "survived", 1: "killed", 3: "killed", -signal.SIGXCPU: "killed"}
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

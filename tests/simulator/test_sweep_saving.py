@@ -49,6 +49,7 @@ def test_progress_tells_points_and_samples_after_each_replica(tmp_path: Path) ->
 
 def test_every_point_may_use_all_threads(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     measure, threads = Experiment.measure, list[Any]()
+    monkeypatch.setattr(Experiment, "require_memory", lambda _self, asked: threads.append(asked))
 
     def measured(self: Experiment, **given: Any) -> Any:
         threads.append(given["threads"])
@@ -56,7 +57,7 @@ def test_every_point_may_use_all_threads(tmp_path: Path, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(Experiment, "measure", measured)
     sweep(0.5, 0.7).run(tmp_path / "a.csv", threads=3)
-    assert threads == [3, 3]
+    assert threads == [3, 3, 3]  # the first for the memory of both, which is the same
 
 
 def test_a_file_of_a_single_row_is_gone_on_with(tmp_path: Path) -> None:
