@@ -26,22 +26,6 @@ def raising(error: BaseException) -> Callable[..., None]:
     return raise_it
 
 
-@pytest.fixture
-def stdout(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A file in the place of stdout, even of a captured one."""
-    capsys.readouterr()
-    with (tmp_path / "stdout").open("w") as file:
-        monkeypatch.setattr("sys.stdout", file)
-        yield file
-
-
-def kept(stdout: Any) -> str:
-    """What reaches the file from now on."""
-    stdout.write("more")
-    stdout.flush()
-    return Path(stdout.name).read_text()
-
-
 def test_without_a_stdout_there_is_nowhere_to_print_to(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -74,14 +58,17 @@ def test_whatever_goes_wrong_is_one_line_and_a_stdout_that_takes_nothing_is_sile
     code: int,
     told: str,
     silenced: bool,  # noqa: FBT001 - a case
-    stdout: Any,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.setattr("simulator.__main__.say", raising(error))
-    assert main([*RUN, "--json"]) == code
+    with (tmp_path / "stdout").open("w") as stdout:
+        monkeypatch.setattr("sys.stdout", stdout)
+        assert main([*RUN, "--json"]) == code
+        stdout.write("more")
     assert capsys.readouterr().err == told
-    assert kept(stdout) == ("" if silenced else "more")
+    assert (tmp_path / "stdout").read_text() == ("" if silenced else "more")
 
 
 @pytest.mark.parametrize("command", ["run", "measure"])
