@@ -31,6 +31,7 @@ WITHOUT_UTF8 = """
  Unrecognized options
  -------------------------------------------------
   Unrecognized options: --fast
+    X
   -------------------------------------------------
   For full helptext, run python -m theory --help
 """
@@ -42,7 +43,7 @@ WITHOUT_UTF8 = """
     [
         (BOX, "Unrecognized options: prove; Available subcommands: list, show, eval, axioms"),
         (TITLED, "Invalid choice: invalid choice 'pdf' for argument '--format'. Expected one of ('text', 'latex')."),
-        (WITHOUT_UTF8, "Unrecognized options: --fast"),
+        (WITHOUT_UTF8, "Unrecognized options: --fast X"),
     ],
 )
 def test_a_box_of_tyro_s_becomes_its_title_and_what_it_tells(

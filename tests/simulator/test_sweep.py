@@ -270,14 +270,18 @@ SPOILT = {
     "a BN twice": (lambda text: text + text.splitlines()[-1] + "\n", "line 14: not a sweep's CSV: bn = "),
     "a point twice": (lambda text: text + "".join(text.splitlines(keepends=True)[-2:]), "line 15: ends a point"),
     "other columns": (lambda text: text.replace("retain", "drop"), 'it has "drop" and lacks "retain"'),
-    "another order": (lambda text: text.replace("activation,retain", "retain,activation"), "in another order"),
+    "no such columns": (
+        lambda text: text.replace("activation,retain", "p,q"),
+        'line 1: has other columns than this sweep: it has "p" and lacks "activation"',
+    ),
+    "another order": (
+        lambda text: text.replace("activation,retain", "retain,activation"),
+        "line 1: has other columns than this sweep: it has them in another order",
+    ),
     "no CSV": (lambda _text: '"\n', "line 1: not a sweep's CSV: unexpected end of data"),
     "other text": (lambda _text: "To whom it may concern\n", "line 1: not a sweep's CSV: column missing"),
     "columns missing": (
-        lambda _text: (
-            "bn,n,experiment,moving_mean,moving_var,real_mean,real_var,shift,shift_ratio,"
-            "moving_mean_stderr,moving_var_stderr,real_mean_stderr,real_var_stderr\n"
-        ),
+        lambda text: text.replace(",shift_stderr", "").replace(",shift_ratio_stderr", ""),
         "line 1: not a sweep's CSV: column missing or there twice: shift_ratio_stderr, shift_stderr",
     ),
 }

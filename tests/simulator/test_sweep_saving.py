@@ -83,3 +83,15 @@ def test_a_file_with_other_columns_is_told_the_first_that_it_has_and_lacks(
     with pytest.raises(ValueError) as refused:  # noqa: PT011 - what it tells is compared below
         sweep(0.5).run(file)
     assert str(refused.value) == f"out = {file}: {told}"
+
+
+def test_a_file_that_cannot_be_read_is_told_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(_path: Path) -> None:
+        raise OSError(5, "Input/output error")
+
+    file = tmp_path / "a.csv"
+    file.write_text("anything")
+    monkeypatch.setattr("simulator.sweep.read_results", broken)
+    with pytest.raises(ValueError) as refused:  # noqa: PT011 - what it tells is compared below
+        sweep(0.5).run(file)
+    assert str(refused.value) == f"out = {file}: cannot be read: Input/output error"
