@@ -270,10 +270,7 @@ SPOILT = {
     "a BN twice": (lambda text: text + text.splitlines()[-1] + "\n", "line 14: not a sweep's CSV: bn = "),
     "a point twice": (lambda text: text + "".join(text.splitlines(keepends=True)[-2:]), "line 15: ends a point"),
     "other columns": (lambda text: text.replace("retain", "drop"), 'it has "drop" and lacks "retain"'),
-    "no such columns": (
-        lambda text: text.replace("activation,retain", "p,q"),
-        'line 1: has other columns than this sweep: it has "p" and lacks "activation"',
-    ),
+    "no such columns": (lambda text: text.replace("activation,retain", "p,q"), 'it has "p" and lacks "activation"'),
     "another order": (
         lambda text: text.replace("activation,retain", "retain,activation"),
         "line 1: has other columns than this sweep: it has them in another order",
