@@ -21,6 +21,7 @@ ALLOWED_IN = {
     "fullscale/experiments/pictures_beyond.py": DRAWING,
     "tests/test_pictures.py": DRAWING,
     "tests/simulator/drawn.py": DRAWING,
+    "tests/simulator/test_pictures_curves.py": DRAWING,
     "tests/simulator/test_terminal.py": {"rich"},
     "tests/mutants/choosing.py": {"mutmut"},
     "fullscale/files.py": {"safetensors"},
