@@ -45,6 +45,10 @@ def test_one_coin_and_one_mask_by_hand():
     result = enumerate_dropout(FiniteInputs(((Fraction(-1),), (Fraction(1),))), [1], Fraction(1, 2))
     # X is -2, 0, 0 or 2 in training, and -1 or 1 in test.
     assert (result.mean_train, result.var_train, result.var_test, result.shift) == (0, 2, 1, Fraction(1, 2))
+    result = enumerate_dropout(FiniteInputs(((Fraction(1),), (Fraction(2),))), [1], Fraction(1, 2))
+    # X is 0, 0, 2 or 4 in training, and 1 or 2 in test.
+    assert (result.mean_train, result.var_train, result.mean_test) == (Fraction(3, 2), Fraction(11, 4), Fraction(3, 2))
+    assert (result.var_test, result.shift) == (Fraction(1, 4), Fraction(1, 11))
 
 
 def test_a_shared_mask_hits_a_sum_harder_than_independent_ones():
