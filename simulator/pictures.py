@@ -45,6 +45,8 @@ STYLE: dict[Any, Any] = {
 }
 # One column of a journal, and what a line of text adds to its height.
 WIDTH, HEIGHT, LINE = 3.5, 2.4, 0.15
+LETTER = 0.07  # inches, for one as wide as a digit
+DARK = 0.47  # of cividis: below it white contrasts by 4.5 or more, and above it black
 LARGEST = 1e100
 UNDATED: dict[str, dict[str, Any]] = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}, ".png": {}}
 
@@ -168,7 +170,7 @@ def _curves(sweep: Sweep, x: str, y: str) -> Figure:
     names = [textwrap.fill(label(group[0], others, sweep.settings), 44) for group in series.values()]
     longest = max(map(len, names))
     beside = longest <= 10
-    columns = 1 if beside else max(1, int(WIDTH / (0.65 + 0.07 * longest)))
+    columns = 1 if beside else max(1, int(WIDTH / (0.65 + LETTER * longest)))
     above = 0 if beside else math.ceil(("\n".join(names).count("\n") + 1) / columns)
     figure, axes = _blank([*told, "Bars: ±2 standard errors"], above)
     curves = [_curve(axes, number, group, x, y) for number, group in enumerate(series.values())]
@@ -231,7 +233,7 @@ def _mark(axes: Axes, across: Array, up: Array, grid: Array, norm: Normalize) ->
     """Draw a few contour lines over many cells, or write the values into few."""
 
     def ink(value: float) -> str:
-        return "white" if norm(value) < 0.47 else "black"
+        return "white" if norm(value) < DARK else "black"
 
     texts = [[f"{value:.3g}".replace("-", "−") for value in row] for row in grid]
     if min(grid.shape) >= 4:

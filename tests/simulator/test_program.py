@@ -87,39 +87,19 @@ def test_as_many_threads_as_are_allowed_can_be_asked_for() -> None:
     assert main([*RUN, "--threads", "1024"]) == 0
 
 
-class Shown:
-    """A bar that keeps what it is told."""
-
-    told: list[Any]
-
-    def __init__(self, samples: int) -> None:
-        Shown.told = [samples]
-
-    def __enter__(self) -> "Shown":
-        return self
-
-    def __exit__(self, *_: object) -> None: ...
-
-    def show(self, samples: int, told: str = "") -> None:
-        Shown.told.append((samples, told))
-
-
 @pytest.fixture
 def grid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A file that describes a sweep, next to which the user works."""
     (tmp_path / "grid.toml").write_text(GRID)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("simulator.commands.Bar", Shown)
     return "grid.toml"
 
 
-def test_a_sweep_s_bar_counts_samples_and_points(grid: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_sweep_s_bar_counts_samples_and_points(grid: str, bar: list[Any], capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["sweep", grid, "--out", "a.csv"]) == 0
     assert capsys.readouterr() == ("a.csv: 3 points, 3 of them new\n", "")
-    assert Shown.told[0] == 3 * 96
-    assert [(96 * k, f"{k} of 3 points") for k in range(4)] == [each for each in Shown.told[1:] if each[0] % 96 == 0][
-        ::2
-    ]
+    assert bar[0] == 3 * 96
+    assert [(96 * k, f"{k} of 3 points") for k in range(4)] == [each for each in bar[1:] if each[0] % 96 == 0][::2]
 
 
 @pytest.mark.parametrize("before", [[], [Done(2, 192)]], ids=["at once", "later"])

@@ -13,6 +13,8 @@ from simulator import CaseResult, Dropout, Equicorrelated, Estimate, measure_cas
 from simulator.__main__ import main
 from simulator.description import Experiment
 
+pytestmark = pytest.mark.usefixtures("pipe")
+
 CASE_A = ["run", "--case", "a", "--c", "0", "--v", "1", "--retain", "0.5"]
 CASE_B = ["run", "--case", "b", "--c", "1", "--v", "2", "--retain", "0.5", "--rho", "0.2", "--d", "5", "--cos2", "0.5"]
 SAMPLES = ["--samples", "1e4"]
@@ -22,11 +24,6 @@ layers = [{kind = "dropout", retain = 0.5}, {kind = "batch-norm"}, {kind = "relu
 measure = {replicas = 3, batches = 2, batch = 16}
 """
 ESTIMATE = r"-?[0-9.]+ ± [0-9.]+"
-
-
-@pytest.fixture(autouse=True)
-def _in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("FORCE_COLOR", raising=False)
 
 
 def cells(page: str) -> list[list[str]]:
@@ -57,11 +54,8 @@ def test_a_case_is_shown_with_its_settings_and_both_variances(capsys: pytest.Cap
     assert [line[0] for line in table] == list("┏┃┡││├│└")
 
 
-def test_on_a_terminal_the_shift_stands_out(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    for name, value in (("FORCE_COLOR", "1"), ("TERM", "xterm-256color"), ("COLUMNS", "100")):
-        monkeypatch.setenv(name, value)
+@pytest.mark.usefixtures("terminal")
+def test_on_a_terminal_the_shift_stands_out(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*CASE_A, *SAMPLES]) == 0
     rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
     assert ["\x1b[1m" in row for row in rows] == [False, False, True]
@@ -139,29 +133,8 @@ def interrupted(result: Any) -> Callable[..., Any]:
     return measure
 
 
-@pytest.fixture
-def bars(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, int]]:
-    """What bars are told: how many samples there are, and how many are seen."""
-    told: list[tuple[str, int]] = []
-
-    class Bar:
-        def __init__(self, samples: int) -> None:
-            told.append(("of", samples))
-
-        def __enter__(self) -> "Bar":
-            return self
-
-        def __exit__(self, *_: object) -> None: ...
-
-        def show(self, samples: int) -> None:
-            told.append(("seen", samples))
-
-    monkeypatch.setattr("simulator.commands.Bar", Bar)
-    return told
-
-
 def test_an_interrupted_case_says_so_and_writes_nothing(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], bars: list[tuple[str, int]]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], bar: list[Any]
 ) -> None:
     result = CaseResult(Estimate(2.0, 0.1, 400), Estimate(1.0, 0.1, 400), Estimate(0.5, 0.01, 400), 400)
     monkeypatch.setattr("simulator.__main__.measure_case", interrupted(result))
@@ -174,7 +147,7 @@ def test_an_interrupted_case_says_so_and_writes_nothing(
         ["shift = Var_Test / Var_Train", "0.500 ± 0.010"],
     ]
     assert err == "simulator: interrupted at n = 400 of 10000 samples\n"
-    assert bars == [("of", 10_000), ("seen", 400)]
+    assert bar == [10_000, (400, "")]
     assert not [*tmp_path.iterdir()]
 
 
@@ -199,7 +172,7 @@ def test_each_bn_of_a_stack_is_shown_in_a_row(stack: str, capsys: pytest.Capture
 
 
 def test_an_interrupted_stack_says_so_and_writes_nothing(
-    stack: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], bars: list[tuple[str, int]]
+    stack: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], bar: list[Any]
 ) -> None:
     measure = Experiment.measure
     monkeypatch.setattr(Experiment, "measure", lambda self, **given: interrupted(measure(self))(**given))
@@ -208,7 +181,7 @@ def test_an_interrupted_stack_says_so_and_writes_nothing(
     page, err = capsys.readouterr()
     assert page.splitlines()[1].strip() == "Each BN, estimate ± standard error, INTERRUPTED"
     assert err == "simulator: interrupted at n = 96 of 96 samples\n"
-    assert bars == [("of", 96), ("seen", 96)]
+    assert bar == [96, (96, "")]
     assert not out.exists()
 
 

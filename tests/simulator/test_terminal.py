@@ -7,6 +7,8 @@ from rich.progress import Progress
 
 from simulator.terminal import Bar, Rate, run, say, show, table
 
+pytestmark = pytest.mark.usefixtures("pipe")
+
 ABOVE = "seed 0: [bold]1,000[/bold] samples"
 BOLD, DIM, DIM_ITALIC, ITALIC, END = "\x1b[1m", "\x1b[2m", "\x1b[2;3m", "\x1b[3m", "\x1b[0m"
 
@@ -17,20 +19,6 @@ def page() -> None:
     made.add_row("0.5", "0.49876")
     made.add_row("0.125", "1")
     show(ABOVE, made)
-
-
-@pytest.fixture(autouse=True)
-def _in_a_pipe(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("FORCE_COLOR", raising=False)
-
-
-@pytest.fixture
-def columns(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """A terminal, whose width is that of COLUMNS."""
-    for name, value in (("FORCE_COLOR", "1"), ("TERM", "xterm-256color"), ("COLUMNS", "60")):
-        monkeypatch.setenv(name, value)
-    monkeypatch.delenv("NO_COLOR", raising=False)
-    return monkeypatch
 
 
 def test_in_a_pipe_a_page_is_plain_text_with_names_to_the_left_and_numbers_to_the_right(
@@ -50,7 +38,7 @@ def test_a_pipe_is_120_columns_wide(capsys: pytest.CaptureFixture[str], monkeypa
     assert len(capsys.readouterr().out.splitlines()[0].rstrip()) == len("word " * 24) - 1
 
 
-@pytest.mark.usefixtures("columns")
+@pytest.mark.usefixtures("terminal")
 def test_on_a_terminal_what_stands_around_a_table_is_dim_or_slanted(capsys: pytest.CaptureFixture[str]) -> None:
     page()
     above, title, *_, caption = capsys.readouterr().out.splitlines()
@@ -60,10 +48,10 @@ def test_on_a_terminal_what_stands_around_a_table_is_dim_or_slanted(capsys: pyte
 
 
 def test_a_terminal_that_is_too_narrow_cuts_columns_and_breaks_no_number(
-    columns: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    terminal: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for width, numbers in (("20", ["0.49876", "1"]), ("14", ["0.49…", "1"])):
-        columns.setenv("COLUMNS", width)
+        terminal.setenv("COLUMNS", width)
         page()
         rows = [line for line in capsys.readouterr().out.splitlines() if line.startswith("│")]
         assert [row.split()[3] for row in rows] == numbers
@@ -81,7 +69,7 @@ def test_a_rate_has_thousands_and_is_a_dash_until_there_is_one() -> None:
     assert (shown.plain, shown.style) == ("12,346 samples/s", "cyan")
 
 
-@pytest.mark.usefixtures("columns")
+@pytest.mark.usefixtures("terminal")
 def test_a_bar_on_stderr_tells_how_far_it_is_and_goes_when_it_is_done(capsys: pytest.CaptureFixture[str]) -> None:
     with Bar(1000) as bar:
         bar.show(250, "1 of 4 points")
@@ -94,9 +82,8 @@ def test_a_bar_on_stderr_tells_how_far_it_is_and_goes_when_it_is_done(capsys: py
 
 
 def test_where_stderr_is_no_terminal_there_is_no_bar(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.delenv("FORCE_COLOR", raising=False)
     with Bar(1000) as bar:
         bar.show(250)
     assert capsys.readouterr() == ("", "")
