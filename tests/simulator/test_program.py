@@ -10,6 +10,8 @@ import pytest
 from simulator.__main__ import main
 from simulator.sweep import Done, Sweep
 
+pytestmark = pytest.mark.usefixtures("pipe")
+
 RUN = ["run", "--case", "a", "--c", "0", "--v", "1", "--retain", "0.5", "--samples", "1e4"]
 GRID = """
 inputs = {kind = "units", d = 8, mean = 0.5, variance = 1}
