@@ -9,6 +9,10 @@ from datetime import timedelta
 from typing import Any, TypeVar, cast
 
 import torch
+
+# Its functions' defaults are the group of all processes at the time of its import. DDP imports it when there is one,
+# which would then outlive `team`, and one of its threads may abort a process that has ended well.
+import torch.distributed.nn.functional
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 

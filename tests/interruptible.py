@@ -1,4 +1,4 @@
-"""Programs that the tests interrupt."""
+"""Programs that the tests interrupt, and the processes that those began."""
 
 import signal
 import sys
@@ -17,3 +17,9 @@ def start(program: str, *arguments: object, cwd: Path | None = None, stdout: int
         text=True,
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # noqa: PLW1509 - no threads run here
     )
+
+
+def children(parent: int) -> list[int]:
+    """The processes that a process has begun."""
+    ids = Path(f"/proc/{parent}/task").glob("*/children")
+    return [int(child) for path in ids for child in path.read_text().split()]

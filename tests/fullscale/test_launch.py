@@ -19,14 +19,29 @@ from fullscale.launch import Team, team
 from fullscale.recipes import recipe
 from fullscale.runs import open_run
 from fullscale.training import Training
+from tests.interruptible import children
 
 IMAGES, BATCH = 56, 16  # three whole batches and one of 8
 SETTINGS = {"epochs": 1, "batch": BATCH, "images": IMAGES, "lr": 0.05}
 
 
+TORCHRUN = [sys.executable, "-W", "ignore", "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+PARTING = """
+from pathlib import Path
+from torch import nn
+from fullscale.launch import team
+def group():
+    return sum("gloo" in path.read_text() for path in Path("/proc/self/task").glob("*/comm"))
+with team("cpu") as processes:
+    processes.parallel(nn.Linear(1, 1))
+    together = group()
+print((together > 0, group()))
+"""
+
+
 def torchrun(out: Path, *arguments: str, stderr: int | None = None) -> subprocess.Popen[str]:
-    command = [sys.executable, "-W", "ignore", "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    command += ["-m", "fullscale", "train", "wrn-10-1", "--data", "synthetic", "--device", "cpu", "--out", str(out)]
+    command = [*TORCHRUN, "-m", "fullscale", "train", "wrn-10-1"]
+    command += ["--data", "synthetic", "--device", "cpu", "--out", str(out)]
     # As on a terminal, where the first process draws a bar.
     environment = os.environ | {"OMP_NUM_THREADS": "1", "FORCE_COLOR": "1"}
     return subprocess.Popen([*command, *arguments], env=environment, start_new_session=True, stderr=stderr, text=True)
@@ -75,7 +90,8 @@ def test_killed_and_resumed_two_processes_end_in_the_same_bits(tmp_path: Path) -
     killed, deadline = torchrun(tmp_path / "killed", *arguments), time.monotonic() + 240
     while not list(tmp_path.glob("killed/checkpoints/*.pt")) and time.monotonic() < deadline:
         time.sleep(0.01)
-    os.killpg(killed.pid, signal.SIGKILL)
+    for process in (killed.pid, *children(killed.pid)):  # torchrun makes each of its processes a group of its own
+        os.kill(process, signal.SIGKILL)
     assert killed.wait(60) == -signal.SIGKILL
     assert not (tmp_path / "killed" / "record.json").exists()
     assert torchrun(tmp_path / "killed", *arguments).wait(240) == 0
@@ -91,6 +107,12 @@ def test_what_is_refused_is_told_once(tmp_path: Path) -> None:
         f"fullscale: out = {tmp_path / 'run'}: cannot be made a folder: File exists"
     ]
     assert process.returncode != 0
+
+
+def test_processes_that_part_leave_no_thread_of_their_group_behind(tmp_path: Path) -> None:
+    (tmp_path / "parting.py").write_text(PARTING)
+    told = subprocess.run([*TORCHRUN, tmp_path / "parting.py"], stdout=subprocess.PIPE, text=True, check=True).stdout
+    assert sorted(told.splitlines()) == ["(True, 0)"] * 2
 
 
 def test_alone_a_process_is_the_whole_team() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from tests.interruptible import start
+from tests.interruptible import children, start
 
 ROOT = Path(__file__).parents[2]
 NOISES = "paper_checks/test_law.py::test_each_simulated_noise_has_the_variance_that_the_law_is_given"
@@ -86,12 +86,6 @@ def test_an_interrupted_run_leaves_no_notes_and_no_process(tmp_path: Path) -> No
     assert (process.returncode, err.splitlines()[-1]) == (130, "paper_checks: interrupted")
     assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
     assert [path.name for path in tmp_path.rglob("*")] == ["notes"]
-
-
-def children(parent: int) -> list[int]:
-    """The processes that a process has begun."""
-    ids = Path(f"/proc/{parent}/task").glob("*/children")
-    return [int(child) for path in ids for child in path.read_text().split()]
 
 
 def command(*arguments: object) -> tuple[int, str, str]:
