@@ -14,15 +14,16 @@ from simulator.maps import FeatureMaps
 from simulator.noise import Dropout, GaussianDropout, Uout
 from simulator.phases import Layer, Residual
 from simulator.stack import Reading
+from tests.simulator import descriptions
+from tests.simulator.descriptions import BN
 
-BN = {"kind": "batch-norm"}
 UNITS = {"kind": "units", "d": 6, "mean": 0.5, "variance": 2}
 MAPS = {"kind": "maps", "channels": 4, "size": [6, 5], "mean": 0.5, "variance": 2}
 FILTERS = {"kind": "convolution", "channels": 8, "kernel": [3, 2]}
 
 
 def experiment(*layers: object, inputs: object = None, **measure: object) -> dict[str, Any]:
-    return {"inputs": inputs or MAPS, "layers": [*layers, BN], "measure": measure}
+    return descriptions.experiment(*layers, BN, inputs=inputs or MAPS, **measure)
 
 
 def built(layer: dict[str, Any], seed: int = 0) -> Any:
