@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,41 +17,13 @@ from fullscale.experiments.scale import REDUCED
 from fullscale.sources import behind
 from fullscale.sweep.run import Run
 from fullscale.train import TRAINED_BY
+from tests import ledger
 
 from .contract import Main, copy_of, examples, obedient, told_by, tree
 from .mutations import Group, altered, damaged, mistyped
 
 ROOT = Path(__file__).parents[2]
 EVIDENCE = ROOT / "paper_checks" / "evidence"
-# These tests do not import the room: they ask a process of its own, line by line. After so many calls of fsync, the
-# disk is full.
-SERVER = """
-import contextlib, errno, io, json, os, sys
-from paper_checks.__main__ import main
-
-fsync = os.fsync
-for line in sys.stdin:
-    folder, arguments, fits = json.loads(line)
-    left = iter(range(fits))
-
-    def limited(descriptor):
-        if next(left, None) is None:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        fsync(descriptor)
-
-    os.chdir(folder)
-    os.fsync = limited
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        try:
-            code = main(arguments)
-        except SystemExit as stop:
-            code = stop.code or 0
-        except BaseException as error:
-            code = f"{type(error).__name__}: {error}"
-    print(json.dumps([code, out.getvalue(), err.getvalue()]), flush=True)
-"""
-ENDLESS = 1000
 LINES: dict[str, tuple[Group, ...]] = {
     "readme": (("readme",), ("--file", "README.md")),
     "check": (("readme",), ("--check",), ("--file", "README.md")),
@@ -66,28 +37,20 @@ BEGIN, END = "<!-- claims:begin -->", "<!-- claims:end -->"
 @pytest.fixture(scope="module")
 def asked() -> Iterator[Callable[[list[str], int], int]]:
     """The command line of paper_checks, as if it were in this process, on a disk that takes so many files."""
-    command = [sys.executable, "-c", SERVER]
-    with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        lines, answers = process.stdin, process.stdout
-        assert lines is not None
-        assert answers is not None
+    with ledger.asked() as ask:
 
-        def ask(arguments: list[str], fits: int) -> int:
-            lines.write(json.dumps([str(Path.cwd()), arguments, fits]) + "\n")
-            lines.flush()
-            code, out, err = json.loads(answers.readline())
-            assert isinstance(code, int), code
-            sys.stdout.write(out)
-            sys.stderr.write(err)
-            return code
+        def here(arguments: list[str], fits: int) -> int:
+            told = ask(*arguments, fits=fits)
+            sys.stdout.write(told.out)
+            sys.stderr.write(told.err)
+            return told.code
 
-        yield ask
-        lines.close()
+        yield here
 
 
 @pytest.fixture(scope="module")
 def main(asked: Callable[[list[str], int], int]) -> Main:
-    return lambda arguments: asked(arguments, ENDLESS)
+    return lambda arguments: asked(arguments, ledger.ENDLESS)
 
 
 def record_of(run: Run) -> dict[str, Any]:

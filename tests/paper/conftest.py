@@ -1,12 +1,15 @@
-"""Two pages of the whole ledger, whose checks passed without being run, and of three claims that ask much of a page."""
+"""The command line, and two pages of the ledger, and of three claims more, whose checks passed without being run."""
 
 import fcntl
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from tests.ledger import Ask, asked
 
 ROOT = Path(__file__).parents[2]
 BUILD = """
@@ -54,3 +57,10 @@ def pages_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             if process.returncode or process.stderr:
                 pytest.fail(process.stderr)
     return made
+
+
+@pytest.fixture(scope="session")
+def ask() -> Iterator[Ask]:
+    """The command line of paper_checks."""
+    with asked() as ask:
+        yield ask

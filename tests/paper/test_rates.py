@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 
 from tests.interruptible import children, start
+from tests.ledger import Ask, Told
 
 ROOT = Path(__file__).parents[2]
 NOISES = "paper_checks/test_law.py::test_each_simulated_noise_has_the_variance_that_the_law_is_given"
@@ -20,7 +22,7 @@ DRAWN = "paper_checks/test_uout.py::test_simulated_uout_obeys_eq13"
 LITERAL = (
     "paper_checks/test_limits.py::test_weights_of_mean_zero_have_a_width_of_one_whatever_d_and_a_mean_makes_it_grow"
 )
-RATES = [sys.executable, "-m", "paper_checks", "rates"]
+Spoilt = Callable[[str], str]
 
 
 def noted(notes: Path, *more: str) -> tuple[int, list[dict[str, Any]]]:
@@ -88,11 +90,6 @@ def test_an_interrupted_run_leaves_no_notes_and_no_process(tmp_path: Path) -> No
     assert [path.name for path in tmp_path.rglob("*")] == ["notes"]
 
 
-def command(*arguments: object) -> tuple[int, str, str]:
-    ended = subprocess.run([*RATES, *map(str, arguments)], cwd=ROOT, capture_output=True, text=True, check=False)
-    return ended.returncode, ended.stdout, ended.stderr
-
-
 def note(seed: int, *, falsified: str | None = None, off: float = 0.0, passed: bool = True) -> dict[str, Any]:
     """A note of one comparison with 1, of a standard error of 0.001: it rejects from 0.0061 on."""
     estimate = {"value": 1 + off, "stderr": 0.001, "n": 10}
@@ -123,11 +120,25 @@ def notes(tmp_path: Path) -> Path:
     return folder
 
 
-def test_what_was_noted_is_summed_up_without_being_made_again(notes: Path, tmp_path: Path) -> None:
+@pytest.fixture
+def spoilt(ask: Ask, notes: Path, tmp_path: Path) -> Spoilt:
+    """What is told of the notes, in one line and without a record of them, where one file holds something else."""
+
+    def told(content: str) -> str:
+        (notes / "falsified-1-1.json").write_text(content)
+        ended = ask("rates", notes, "--seeds", 2, "--falsified", 2, "--out", tmp_path / "rates.json")
+        assert ended.code == 2
+        assert not (tmp_path / "rates.json").exists()
+        return ended.err.splitlines()[-1]
+
+    return told
+
+
+def test_what_was_noted_is_summed_up_without_being_made_again(ask: Ask, notes: Path, tmp_path: Path) -> None:
     out = tmp_path / "rates.json"
-    code, told, _ = command(notes, "--seeds", 2, "--falsified", 2, "--out", out)
+    told = ask("rates", notes, "--seeds", 2, "--falsified", 2, "--out", out)
     found = json.loads(out.read_bytes())
-    assert code == 0
+    assert told.code == 0
     assert (found["seeds"], found["checks"], found["comparisons"], found["alarms"]) == (2, 2, 4, ["test_a, seed 1"])
     assert found["deviations"]["largest"] == pytest.approx(6.2)
     assert found["deviations"]["rms"] == pytest.approx(3.1)
@@ -136,7 +147,7 @@ def test_what_was_noted_is_summed_up_without_being_made_again(notes: Path, tmp_p
     assert found["noticed"] == {"test_a": 7 / 8}
     assert found["caught"] == {"eq6": {"checks": 1, "seeds": 1}}
     assert "eq5" in found["not_simulated"]
-    assert "eq6: caught in 1 of 2 seeds" in told
+    assert "eq6: caught in 1 of 2 seeds" in told.out
 
 
 @pytest.mark.parametrize(
@@ -148,9 +159,8 @@ def test_what_was_noted_is_summed_up_without_being_made_again(notes: Path, tmp_p
         ('{"code": null, "software": {}, "notes": []}', "code must be a table"),
     ],
 )
-def test_notes_that_are_damaged_are_refused_in_one_line(notes: Path, tmp_path: Path, content: str, told: str) -> None:
-    (notes / "falsified-1-1.json").write_text(content)
-    refused(notes, tmp_path / "rates.json", told)
+def test_notes_that_are_damaged_are_refused_in_one_line(spoilt: Spoilt, content: str, told: str) -> None:
+    assert told in spoilt(content)
 
 
 @pytest.mark.parametrize(
@@ -162,19 +172,10 @@ def test_notes_that_are_damaged_are_refused_in_one_line(notes: Path, tmp_path: P
     ],
 )
 def test_notes_of_other_code_or_software_are_refused_in_one_line(
-    notes: Path, tmp_path: Path, code: dict[str, str], version: dict[str, str], told: str
+    spoilt: Spoilt, code: dict[str, str], version: dict[str, str], told: str
 ) -> None:
     there = {"code": code, "software": software() | version, "notes": []}
-    (notes / "falsified-1-1.json").write_text(json.dumps(there))
-    refused(notes, tmp_path / "rates.json", told)
-
-
-def refused(notes: Path, out: Path, told: str) -> None:
-    """Hold the command to one line, and to no record."""
-    code, _, err = command(notes, "--seeds", 2, "--falsified", 2, "--out", out)
-    assert code == 2
-    assert told in err.splitlines()[-1]
-    assert not out.exists()
+    assert told in spoilt(json.dumps(there))
 
 
 @pytest.mark.parametrize(
@@ -186,7 +187,9 @@ def refused(notes: Path, out: Path, told: str) -> None:
         (["--seeds", "3", "--falsified", "4"], "falsified = 4: must be <= 3, the seeds"),
     ],
 )
-def test_what_cannot_be_measured_is_refused_in_one_line(tmp_path: Path, arguments: list[str], told: str) -> None:
-    code, out, err = command(tmp_path / "notes", *arguments, "--out", tmp_path / "rates.json")
-    assert (code, out, err.splitlines()) == (2, "", [f"paper_checks: {told}"])
+def test_what_cannot_be_measured_is_refused_in_one_line(
+    ask: Ask, tmp_path: Path, arguments: list[str], told: str
+) -> None:
+    ended = ask("rates", tmp_path / "notes", *arguments, "--out", tmp_path / "rates.json")
+    assert ended == Told(2, "", f"paper_checks: {told}\n")
     assert not list(tmp_path.iterdir())

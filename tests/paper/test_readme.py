@@ -1,45 +1,17 @@
 """The README's claims: `python -m paper_checks readme` writes them, and `--check` tells when they are stale."""
 
-import json
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.ledger import Ask, Told
+
 ROOT = Path(__file__).parents[2]
 BEGIN, END = "<!-- claims:begin -->", "<!-- claims:end -->"
 FRAME = f"# Title\r\n\r\nabove\n{BEGIN}\n{END}\n\nbelow, without a line end"
-# All command lines in one process: its imports take longer than the commands.
-COMMANDS = """
-import contextlib, io, json, sys
-from paper_checks.__main__ import main
-
-told = []
-for arguments in json.loads(sys.argv[1]):
-    out, err = io.StringIO(), io.StringIO()
-    with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
-        code = main(arguments)
-    told.append([code, out.getvalue(), err.getvalue()])
-print(json.dumps(told))
-"""
-
-
-@dataclass(frozen=True)
-class Told:
-    """What a command told."""
-
-    code: int
-    out: str
-    err: str
-
-
-def tell(*commands: list[str]) -> list[Told]:
-    command = [sys.executable, "-c", COMMANDS, json.dumps(commands)]
-    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
-    return [Told(*told) for told in json.loads(process.stdout)]
 
 
 def readme(file: Path, *flags: str) -> list[str]:
@@ -47,11 +19,11 @@ def readme(file: Path, *flags: str) -> list[str]:
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory: pytest.TempPathFactory) -> str:
+def written(ask: Ask, tmp_path_factory: pytest.TempPathFactory) -> str:
     """A README with the claims of the ledger."""
     file = tmp_path_factory.mktemp("readme") / "README.md"
     file.write_bytes(FRAME.encode())
-    assert tell(readme(file), readme(file, "--check")) == [Told(0, "", "")] * 2
+    assert [ask(*readme(file)), ask(*readme(file, "--check"))] == [Told(0, "", "")] * 2
     assert [path.name for path in file.parent.iterdir()] == ["README.md"]
     return file.read_bytes().decode()
 
@@ -68,22 +40,24 @@ def test_what_stands_around_the_claims_is_kept(written: str) -> None:
     assert f"{above}{BEGIN}\n{END}{below}" == FRAME
 
 
-def test_a_readme_changed_by_one_digit_is_stale_until_it_is_written_again(tmp_path: Path, written: str) -> None:
+def test_a_readme_changed_by_one_digit_is_stale_until_it_is_written_again(
+    ask: Ask, tmp_path: Path, written: str
+) -> None:
     file = tmp_path / "README.md"
     digit = re.search(r"\d", written.partition(BEGIN)[2])
     assert digit is not None
     place = written.index(BEGIN) + len(BEGIN) + digit.start()
     stale = written[:place] + str(9 - int(digit[0])) + written[place + 1 :]
     file.write_bytes(stale.encode())
-    (checked,) = tell(readme(file, "--check"))
+    checked = ask(*readme(file, "--check"))
     assert (checked.code, checked.out) == (1, "")
     assert checked.err == f"paper_checks: {file} is stale: run `python -m paper_checks readme`\n"
     assert file.read_bytes().decode() == stale
-    assert tell(readme(file)) == [Told(0, "", "")]
+    assert ask(*readme(file)) == Told(0, "", "")
     assert file.read_bytes().decode() == written
 
 
-def test_what_is_no_readme_with_claims_is_told_in_one_line_and_kept(tmp_path: Path) -> None:
+def test_what_is_no_readme_with_claims_is_told_in_one_line_and_kept(ask: Ask, tmp_path: Path) -> None:
     contents = {
         "no markers": b"# Title\n",
         "one marker": f"{BEGIN}\n".encode(),
@@ -96,7 +70,7 @@ def test_what_is_no_readme_with_claims_is_told_in_one_line_and_kept(tmp_path: Pa
         (tmp_path / name).write_bytes(content)
     files = [*(tmp_path / name for name in contents), tmp_path / "missing", tmp_path]
     commands = [readme(file, *flags) for file in files for flags in ([], ["--check"])]
-    told = tell(*commands, ["readme", "--checks"], [], ["write"])
+    told = [ask(*words) for words in (*commands, ["readme", "--checks"], [], ["write"])]
     assert {one.code for one in told} == {2}
     assert {one.out for one in told} == {""}
     assert all(one.err.startswith("paper_checks: ") and one.err.count("\n") == 1 for one in told)
