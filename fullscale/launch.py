@@ -1,6 +1,7 @@
 """The processes of one run: one by itself, or those that torchrun started, one a GPU."""
 
 import contextlib
+import importlib
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -9,10 +10,6 @@ from datetime import timedelta
 from typing import Any, TypeVar, cast
 
 import torch
-
-# Its functions' defaults are the group of all processes at the time of its import. DDP imports it when there is one,
-# which would then outlive `team`, and one of its threads may abort a process that has ended well.
-import torch.distributed.nn.functional
 from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
@@ -131,6 +128,9 @@ def team(device: str | None) -> Iterator[Team]:
         chosen = device_named(f"cuda:{os.environ.get('LOCAL_RANK', '0')}")
         torch.cuda.set_device(chosen)
     backend = "cpu:gloo,cuda:nccl" if chosen.type == "cuda" else "gloo"
+    # DDP imports it, and the defaults of its functions are the group of that moment. A group that is there by then
+    # outlives this team, and one of its threads may abort a process that has ended well.
+    importlib.import_module("torch.distributed.nn.functional")
     distributed.init_process_group(backend, timeout=PATIENCE)
     try:
         yield Team(chosen, distributed.get_rank(), world)

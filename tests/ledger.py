@@ -3,21 +3,24 @@
 import contextlib
 import json
 import sys
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
 from subprocess import PIPE, Popen
+from typing import Protocol
+
+from tests.fuzz.contract import Told
 
 ROOT = Path(__file__).parents[1]
-# After so many calls of fsync, the disk is full.
+# What it begins must not read its lines. After so many calls of fsync, the disk is full.
 SERVER = """
-import contextlib, errno, io, json, os, sys
+import contextlib, errno, io, json, os, sys, traceback
 from paper_checks.__main__ import main
 
-fsync = os.fsync
-for line in sys.stdin:
-    folder, arguments, fits = json.loads(line)
-    left = iter(range(fits))
+lines, fsync = os.fdopen(os.dup(0)), os.fsync
+os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+for line in lines:
+    folder, arguments, syncs = json.loads(line)
+    left = iter(range(sys.maxsize if syncs is None else syncs))
 
     def limited(descriptor):
         if next(left, None) is None:
@@ -32,41 +35,36 @@ for line in sys.stdin:
             code = main(arguments)
         except SystemExit as stop:
             code = stop.code or 0
-        except BaseException as error:
-            code = f"{type(error).__name__}: {error}"
+        except BaseException:
+            code = traceback.format_exc()
     print(json.dumps([code, out.getvalue(), err.getvalue()]), flush=True)
 """
-ENDLESS = 1000
 
 
-@dataclass(frozen=True)
-class Told:
-    """What a command came to."""
+class Ask(Protocol):
+    """Runs a command line."""
 
-    code: int
-    out: str
-    err: str
-
-
-Ask = Callable[..., Told]
+    def __call__(self, *words: object, syncs: int | None = None) -> Told:
+        """Run it in the current folder, on a disk that is full after so many calls of fsync, or never."""
+        ...
 
 
 @contextlib.contextmanager
 def asked() -> Iterator[Ask]:
-    """Start the process; what is given takes the words of a command line, and how many files the disk still takes."""
+    """Start the process."""
     command = [sys.executable, "-c", SERVER]
-    with Popen(command, cwd=ROOT, stdin=PIPE, stdout=PIPE, text=True) as process:  # noqa: S603
+    with Popen(command, cwd=ROOT, stdin=PIPE, stdout=PIPE, text=True) as process:  # noqa: S603 - our own program
         lines, answers = process.stdin, process.stdout
-        if lines is None or answers is None:
-            raise RuntimeError("no pipes")
+        assert lines is not None
+        assert answers is not None
 
-        def ask(*words: object, fits: int = ENDLESS) -> Told:
-            lines.write(json.dumps([str(Path.cwd()), [*map(str, words)], fits]) + "\n")
+        def ask(*words: object, syncs: int | None = None) -> Told:
+            lines.write(json.dumps([str(Path.cwd()), [*map(str, words)], syncs]) + "\n")
             lines.flush()
-            code, out, err = json.loads(answers.readline())
-            if not isinstance(code, int):
-                raise TypeError(code)
+            answer = answers.readline()
+            assert answer, f"the process has ended, with {process.wait(60)}"
+            code, out, err = json.loads(answer)
+            assert isinstance(code, int), code
             return Told(code, out, err)
 
         yield ask
-        lines.close()

@@ -23,28 +23,40 @@ from tests.interruptible import children
 
 IMAGES, BATCH = 56, 16  # three whole batches and one of 8
 SETTINGS = {"epochs": 1, "batch": BATCH, "images": IMAGES, "lr": 0.05}
-
-
 TORCHRUN = [sys.executable, "-W", "ignore", "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+# What each of two processes runs; one write a process, so that their lines stay apart.
 PARTING = """
+import sys
+from contextlib import suppress
 from pathlib import Path
-from torch import nn
+
+import torch
 from fullscale.launch import team
+
 def group():
-    return sum("gloo" in path.read_text() for path in Path("/proc/self/task").glob("*/comm"))
+    names = []
+    for thread in Path("/proc/self/task").iterdir():
+        with suppress(FileNotFoundError):
+            names.append((thread / "comm").read_text())
+    return sum("gloo" in name for name in names)
+
 with team("cpu") as processes:
-    processes.parallel(nn.Linear(1, 1))
+    processes.parallel(torch.nn.Linear(1, 1))(torch.ones(2, 1)).sum().backward()
     together = group()
-print((together > 0, group()))
+sys.stdout.write(f"{together > 0, group()}\\n")
 """
+
+
+def started(command: list[str], stdout: int | None = None, stderr: int | None = None) -> subprocess.Popen[str]:
+    # As on a terminal, where the first process draws a bar.
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "FORCE_COLOR": "1"}
+    return subprocess.Popen(command, env=environment, stdout=stdout, stderr=stderr, text=True)
 
 
 def torchrun(out: Path, *arguments: str, stderr: int | None = None) -> subprocess.Popen[str]:
     command = [*TORCHRUN, "-m", "fullscale", "train", "wrn-10-1"]
     command += ["--data", "synthetic", "--device", "cpu", "--out", str(out)]
-    # As on a terminal, where the first process draws a bar.
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "FORCE_COLOR": "1"}
-    return subprocess.Popen([*command, *arguments], env=environment, start_new_session=True, stderr=stderr, text=True)
+    return started([*command, *arguments], stderr=stderr)
 
 
 def flags(settings: dict) -> list[str]:
@@ -90,7 +102,9 @@ def test_killed_and_resumed_two_processes_end_in_the_same_bits(tmp_path: Path) -
     killed, deadline = torchrun(tmp_path / "killed", *arguments), time.monotonic() + 240
     while not list(tmp_path.glob("killed/checkpoints/*.pt")) and time.monotonic() < deadline:
         time.sleep(0.01)
-    for process in (killed.pid, *children(killed.pid)):  # torchrun makes each of its processes a group of its own
+    workers = children(killed.pid)
+    assert len(workers) == 2
+    for process in (killed.pid, *workers):  # torchrun makes each of them a group of its own
         os.kill(process, signal.SIGKILL)
     assert killed.wait(60) == -signal.SIGKILL
     assert not (tmp_path / "killed" / "record.json").exists()
@@ -111,8 +125,9 @@ def test_what_is_refused_is_told_once(tmp_path: Path) -> None:
 
 def test_processes_that_part_leave_no_thread_of_their_group_behind(tmp_path: Path) -> None:
     (tmp_path / "parting.py").write_text(PARTING)
-    told = subprocess.run([*TORCHRUN, tmp_path / "parting.py"], stdout=subprocess.PIPE, text=True, check=True).stdout
-    assert sorted(told.splitlines()) == ["(True, 0)"] * 2
+    with started([*TORCHRUN, str(tmp_path / "parting.py")], stdout=subprocess.PIPE) as process:
+        told, _ = process.communicate(timeout=240)
+    assert told.splitlines() == ["(True, 0)"] * 2
 
 
 def test_alone_a_process_is_the_whole_team() -> None:

@@ -35,12 +35,12 @@ BEGIN, END = "<!-- claims:begin -->", "<!-- claims:end -->"
 
 
 @pytest.fixture(scope="module")
-def asked() -> Iterator[Callable[[list[str], int], int]]:
-    """The command line of paper_checks, as if it were in this process, on a disk that takes so many files."""
+def asked() -> Iterator[Callable[[list[str], int | None], int]]:
+    """The command line of paper_checks, as if it were in this process, on a disk full after so many calls of fsync."""
     with ledger.asked() as ask:
 
-        def here(arguments: list[str], fits: int) -> int:
-            told = ask(*arguments, fits=fits)
+        def here(arguments: list[str], syncs: int | None) -> int:
+            told = ask(*arguments, syncs=syncs)
             sys.stdout.write(told.out)
             sys.stderr.write(told.err)
             return told.code
@@ -49,8 +49,8 @@ def asked() -> Iterator[Callable[[list[str], int], int]]:
 
 
 @pytest.fixture(scope="module")
-def main(asked: Callable[[list[str], int], int]) -> Main:
-    return lambda arguments: asked(arguments, ledger.ENDLESS)
+def main(asked: Callable[[list[str], int | None], int]) -> Main:
+    return lambda arguments: asked(arguments, None)
 
 
 def record_of(run: Run) -> dict[str, Any]:
@@ -152,8 +152,8 @@ def test_evidence_that_was_touched_is_refused_until_it_is_as_it_was(files: Path,
 def test_evidence_on_a_full_disk_stays_as_it_was(
     files: Path,
     main: Main,
-    asked: Callable[[list[str], int], int],
-    fits: int,
+    asked: Callable[[list[str], int | None], int],
+    syncs: int,
     anew: bool,  # noqa: FBT001
 ) -> None:
     with copy_of(files) as place:
@@ -162,7 +162,7 @@ def test_evidence_on_a_full_disk_stays_as_it_was(
             assert told_by(main, SEAL).code == 0
             Path("later").rename(Path("runs", next(run.name for run in (files / "runs").iterdir())))
         before = tree(place)
-        told = told_by(lambda arguments: asked(arguments, fits), SEAL)
+        told = told_by(lambda arguments: asked(arguments, syncs), SEAL)
         after = tree(place)
         if told.code:
             assert {name: after[name] for name in before} == before

@@ -1,4 +1,4 @@
-"""The command line, and two pages of the ledger, and of three claims more, whose checks passed without being run."""
+"""What the tests of the ledger share: its command line, and two pages of it, made without running a check."""
 
 import fcntl
 import os

@@ -78,7 +78,8 @@ def test_each_of_its_equations_falsified_a_check_fails(
 def test_an_interrupted_run_leaves_no_notes_and_no_process(tmp_path: Path) -> None:
     options = (tmp_path / "notes", "--out", tmp_path / "rates.json", "--jobs", 2)
     with start("paper_checks", "rates", *options, cwd=ROOT) as process:
-        while not (workers := children(process.pid)) and process.poll() is None:
+        # The two that make notes; what is imported may have begun another for a moment.
+        while len(workers := children(process.pid)) < 2 and process.poll() is None:
             time.sleep(0.1)
         process.send_signal(signal.SIGINT)  # to the command alone, as `kill -INT` does
         try:
@@ -127,9 +128,9 @@ def spoilt(ask: Ask, notes: Path, tmp_path: Path) -> Spoilt:
     def told(content: str) -> str:
         (notes / "falsified-1-1.json").write_text(content)
         ended = ask("rates", notes, "--seeds", 2, "--falsified", 2, "--out", tmp_path / "rates.json")
-        assert ended.code == 2
+        assert (ended.code, ended.out, ended.err.count("\n")) == (2, "", 1)
         assert not (tmp_path / "rates.json").exists()
-        return ended.err.splitlines()[-1]
+        return ended.err
 
     return told
 

@@ -14,12 +14,10 @@ def experiment(*layers: object, inputs: object = None, **measure: object) -> dic
 
 
 def dropout(retain: object) -> dict[str, Any]:
-    """A Dropout."""
     return {"kind": "dropout", "retain": retain}
 
 
-def linear(units: int, **more: object) -> dict[str, Any]:
-    """A linear layer."""
+def linear(units: object, **more: object) -> dict[str, Any]:
     return {"kind": "linear", "units": units, **more}
 
 
@@ -29,13 +27,17 @@ def convolution(channels: int, kernel: object = 1, **more: object) -> dict[str, 
 
 
 def repeated(times: int, *layers: object) -> dict[str, Any]:
-    """Layers that stand several times."""
     return {"kind": "repeat", "times": times, "layers": list(layers)}
 
 
 def residual(*branch: object, **more: object) -> dict[str, Any]:
     """A residual block, whose shortcut is the identity where none is told."""
     return {"kind": "residual", "branch": list(branch), **more}
+
+
+def nested(deep: int) -> dict[str, Any]:
+    """A ReLU in so many residual blocks, one inside the other."""
+    return RELU if deep == 0 else residual(nested(deep - 1))
 
 
 def template(*keys: str) -> dict[str, Any]:

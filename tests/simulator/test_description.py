@@ -153,7 +153,7 @@ blocks = st.recursive(
 @few
 @given(st.lists(blocks, max_size=4))
 def test_the_shapes_that_a_plan_foresees_are_those_that_flow(layers: list[dict[str, Any]]):
-    planned = described(experiment(*layers, BN, inputs=MAPS))
+    planned = described(experiment(*layers, BN, inputs=MAPS | {"spatial": 0.3}))
     stack = planned.stack()
     stack.train(planned.inputs, np.random.default_rng(0), batches=1, batch=3)
     found = list(norms(stack.layers))

@@ -15,10 +15,10 @@ from simulator.files import read_toml, sole_writer
 from simulator.grid import read_grid
 from simulator.pictures import read_sweep
 from simulator.sweep import Done, Sweep
+from tests.simulator.descriptions import BN, UNITS, dropout, experiment, linear
 
 READY_MADE = sorted((Path(__file__).parents[2] / "simulator" / "grids").glob("*.toml"))
-BN = {"kind": "batch-norm"}
-LITTLE = {"replicas": 3, "batches": 2, "batch": 16}
+LITTLE: dict[str, Any] = {"replicas": 3, "batches": 2, "batch": 16}
 # What a child process runs: saves after every point, and takes its time, so that it can be killed on its way.
 CHILD = """
 import json, sys, time
@@ -33,18 +33,9 @@ Sweep(json.loads(sys.argv[1])).run(
 
 def sweep_over(seed: int = 0, **grid: list[Any]) -> dict[str, Any]:
     """Two BNs, and a grid over retain and the kind between them."""
-    return {
-        "inputs": {"kind": "units", "d": 8, "mean": 0.5, "variance": 1},
-        "layers": [
-            {"kind": "dropout", "retain": "$retain"},
-            BN,
-            {"kind": "$activation"},
-            {"kind": "linear", "units": 4},
-            BN,
-        ],
-        "measure": LITTLE | {"seed": seed},
-        "grid": {"activation": ["relu", "identity"], "retain": [0.5, 0.7, 1]} | grid,
-    }
+    layers = (dropout("$retain"), BN, {"kind": "$activation"}, linear(4), BN)
+    varied = {"activation": ["relu", "identity"], "retain": [0.5, 0.7, 1]} | grid
+    return experiment(*layers, inputs=UNITS | {"d": 8, "mean": 0.5}, **LITTLE, seed=seed) | {"grid": varied}
 
 
 FULL = sweep_over()

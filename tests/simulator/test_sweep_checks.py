@@ -9,21 +9,13 @@ from simulator.description import Experiment, described
 from simulator.grid import read_grid
 from simulator.results import read_results
 from simulator.sweep import Done, Sweep
+from tests.simulator.descriptions import BN, MAPS, RELU, UNITS, dropout, experiment, linear, nested, residual
 
-BN = {"kind": "batch-norm"}
-UNITS = {"kind": "units", "d": 6, "mean": 0, "variance": 1}
-MEASURE = {"replicas": 2, "batches": 1, "batch": 16}
-
-
-def nested(layer: dict[str, Any], deep: int) -> dict[str, Any]:
-    for _ in range(deep):
-        layer = {"kind": "residual", "branch": [layer]}
-    return layer
+LITTLE: dict[str, Any] = {"replicas": 2, "batches": 1, "batch": 16}
 
 
-def sweep_of(*layers: object, d: object = 6, batch: object = 16, **varied: object) -> dict[str, Any]:
-    measure = MEASURE | {"batch": batch}
-    return {"inputs": UNITS | {"d": d}, "layers": [*layers, BN], "measure": measure} | varied
+def sweep_of(*layers: object, d: object = 4, batch: object = 16, **varied: object) -> dict[str, Any]:
+    return experiment(*layers, BN, inputs=UNITS | {"d": d}, **LITTLE | {"batch": batch}) | varied
 
 
 def test_a_draw_that_is_not_feasible_beside_another_is_told_with_the_remedy():
@@ -39,7 +31,7 @@ def test_a_draw_that_is_not_feasible_beside_another_is_told_with_the_remedy():
 
 
 def test_a_point_too_large_for_the_memory_is_told_before_the_first_is_measured(tmp_path: Path):
-    large = sweep_of({"kind": "relu"}, batch="$batch", grid={"batch": [16, 10**9]})
+    large = sweep_of(RELU, batch="$batch", grid={"batch": [16, 10**9]})
     seen: list[Done] = []
     with pytest.raises(ValueError, match=r"batch = 1000000000: .*\(at batch = 1000000000\)"):
         Sweep(large).run(tmp_path / "a.csv", progress=seen.append)
@@ -49,8 +41,8 @@ def test_a_point_too_large_for_the_memory_is_told_before_the_first_is_measured(t
 
 def test_what_nested_residuals_hold_counts_as_it_does_when_they_are_measured(tmp_path: Path):
     wide_or_deep = sweep_of(
-        nested({"kind": "relu"}, 8),
-        {"kind": "linear", "units": "$units"},
+        nested(8),
+        linear("$units"),
         d="$d",
         batch=5000,
         draws={"points": 2, "d": {"choices": [10, 400]}, "units": {"choices": [1000, 10]}},
@@ -70,8 +62,7 @@ def test_each_footprint_is_checked_once_and_only_for_points_that_are_missing(
 ):
     checked: list[int] = []
     monkeypatch.setattr(Experiment, "require_memory", lambda self, _: checked.append(self.plan.shape[0]))
-    layers = {"kind": "dropout", "retain": "$retain"}, {"kind": "linear", "units": "$units"}
-    little = sweep_of(*layers, grid={"units": [2], "retain": [0.5, 0.6, 0.7]})
+    little = sweep_of(dropout("$retain"), linear("$units"), grid={"units": [2], "retain": [0.5, 0.6, 0.7]})
     Sweep(little).run(tmp_path / "a.csv")
     assert checked == [2]
     more = little | {"grid": {"units": [2, 3], "retain": [0.5, 0.6, 0.7]}}
@@ -83,8 +74,8 @@ def test_each_footprint_is_checked_once_and_only_for_points_that_are_missing(
 
 def test_points_that_cannot_be_measured_keep_no_others_from_it_and_are_tried_again(tmp_path: Path):
     file = tmp_path / "a.csv"
-    dropout = {"kind": "dropout", "retain": "$retain"}
-    rare = sweep_of(dropout, d=1, grid={"retain": [1e-6, 0.5, 2e-6, 0.6]})  # so rare that none of the 32 is kept
+    # So rare that none of the 32 is kept.
+    rare = sweep_of(dropout("$retain"), d=1, grid={"retain": [1e-6, 0.5, 2e-6, 0.6]})
     seen: list[Done] = []
     for _ in range(2):
         told = r"^2 of 4 points could not be measured; the first: bn 1: moving_var = 0: .* \(at retain = 1e-06\)$"
@@ -98,9 +89,9 @@ def test_points_that_cannot_be_measured_keep_no_others_from_it_and_are_tried_aga
 
 
 blocks = st.recursive(
-    st.sampled_from([{"kind": "relu"}, {"kind": "linear", "units": 6}, {"kind": "dropout", "retain": 0.5}]),
+    st.sampled_from([RELU, linear(4), dropout(0.5)]),  # each makes 4 units of 4
     lambda inner: st.builds(
-        lambda branch, shortcut: {"kind": "residual", "branch": branch, "shortcut": shortcut},
+        lambda branch, shortcut: residual(*branch, shortcut=shortcut),
         st.lists(inner, min_size=1, max_size=2),
         st.lists(inner, max_size=2),
     ),
@@ -127,7 +118,7 @@ def test_experiments_of_one_footprint_take_the_same_memory(one: Experiment, othe
 
 @pytest.mark.parametrize("changed", [{"mean": 1}, {"correlation": 0.5}, {"draw": "uniform"}])
 def test_what_does_not_change_the_memory_does_not_change_the_footprint(changed: dict[str, object]):
-    plain = sweep_of({"kind": "relu"})
+    plain = sweep_of(RELU)
     assert described(plain | {"inputs": UNITS | changed}).footprint == described(plain).footprint
     double = plain | {"inputs": UNITS | {"mean": 1e6}}
     assert described(double).footprint != described(plain).footprint
@@ -135,7 +126,7 @@ def test_what_does_not_change_the_memory_does_not_change_the_footprint(changed: 
 
 def test_inputs_of_another_size_are_another_footprint_even_where_the_first_layer_makes_them_one():
     def pooled(size: int) -> Experiment:
-        maps = {"kind": "maps", "channels": 1, "size": size, "mean": 0, "variance": 1}
+        maps = MAPS | {"channels": 1, "size": size}
         return described(sweep_of({"kind": "average-pool", "kernel": size}, batch=10**9) | {"inputs": maps})
 
     assert refused(pooled(8)) != refused(pooled(16))

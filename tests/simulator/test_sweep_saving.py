@@ -8,20 +8,15 @@ import pytest
 
 from simulator.description import Experiment
 from simulator.sweep import Done, Sweep
+from tests.simulator.descriptions import BN, dropout, experiment
 
 SAMPLES = 96  # of a point: 3 replicas of 2 batches of 16
 
 
 def sweep(*retain: float) -> Sweep:
     """One BN behind Dropout."""
-    return Sweep(
-        {
-            "inputs": {"kind": "units", "d": 8, "mean": 0.5, "variance": 1},
-            "layers": [{"kind": "dropout", "retain": "$retain"}, {"kind": "batch-norm"}],
-            "measure": {"replicas": 3, "batches": 2, "batch": 16},
-            "grid": {"retain": [*retain]},
-        }
-    )
+    measured = experiment(dropout("$retain"), BN, replicas=3, batches=2, batch=16)
+    return Sweep(measured | {"grid": {"retain": [*retain]}})
 
 
 @pytest.mark.parametrize(("save_every", "saved"), [(0.0, [0, 1, 2, 3]), (1e9, [0, 1, 1, 1])])
