@@ -82,7 +82,7 @@ def test_a_linear_scale_has_some_five_round_numbers_written_out(ends: tuple[floa
 def test_powers_of_ten_stand_beside_the_axis_as_one_writes_them():
     axis = bar(1e7, 3e7)
     assert labels(axis) == ["1.0", "1.5", "2.0", "2.5", "3.0"]
-    assert axis.get_offset_text().get_text() == r"$\times\mathdefault{10^{7}}\mathdefault{}$"
+    assert "10^{7}" in axis.get_offset_text().get_text()
 
 
 @pytest.mark.parametrize(
