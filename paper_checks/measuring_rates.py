@@ -13,7 +13,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
 from fullscale.files import require_writable, write_json
-from paper_checks.rates import RECORD, Noted, rates, read, told
+from paper_checks.rates import RECORD, Note, Noted, rates, read, told
 from paper_checks.repeating import changed, upgraded
 from simulator.contracts import refusal, whole
 from simulator.terminal import say
@@ -27,7 +27,8 @@ MADE = (0, 1)  # pytest's exit codes where all checks were made
 class MeasureRates:
     """Make the simulated checks with many seeds, and with each equation too large by one percent; takes hours.
 
-    What was noted stands, so that a run that was stopped goes on. In the end there is one record.
+    What was noted stands, so that a run that was stopped goes on; where checks have changed since, theirs is made anew.
+    In the end there is one record.
     """
 
     notes: tyro.conf.Positional[Path]
@@ -54,7 +55,7 @@ class MeasureRates:
         clean, wrong = self.parts()
         for part in (*clean, *wrong):
             if part.file.exists():
-                part.read()
+                part.stale()
         for parts, called in ((clean, "clean"), (wrong, "falsified")):
             Processes(self.jobs).make(parts, called)
         found = rates(*([part.read() for part in parts] for parts in (clean, wrong)))
@@ -93,20 +94,55 @@ class Part:
         """Return what was noted.
 
         Raises:
-            ValueError: if it is damaged, or was noted by other code or software.
+            ValueError: if it is damaged.
         """
-        there = read(self.file, Noted)
-        if others := [*changed(there["code"]), *upgraded(there["software"])]:
-            raise refusal("notes", self.file, f"was noted by other code or software: {', '.join(others)}; move it away")
-        return there
+        return read(self.file, Noted)
 
-    @property
-    def command(self) -> list[str]:
-        """What makes them."""
-        options = ["-q", "-n", "0", "-p", "no:cacheprovider", "-p", "paper_checks.repeating", "--notes", str(self.file)]
+    def stale(self) -> list[str]:
+        """Name the files of checks that have changed since their notes, or evaluate other equations than there.
+
+        Raises:
+            ValueError: if the notes are damaged, or other code or software has changed, on which all of them rest.
+        """
+        there = self.read()
+        own, others = {file_of(note) for note in there["notes"]}, changed(there["code"])
+        if shared := [*(name for name in others if name not in own), *upgraded(there["software"])]:
+            raise refusal("notes", self.file, f"was noted by other code or software: {', '.join(shared)}; move it away")
+        return sorted({*others, *self._falsified_otherwise(there)})
+
+    def _falsified_otherwise(self, there: Noted) -> set[str]:
+        if self.clean is None or not self.clean.exists():
+            return set()
+        clean = [note for note in read(self.clean, Noted)["notes"] if note["comparisons"]]
+        meant = {(file_of(note), note["test"], name) for note in clean for name in note["evaluated"]}
+        made = {(file_of(note), note["test"], note["falsified"]) for note in there["notes"]}
+        return {file for file, _, _ in meant ^ made}
+
+    def command(self, checks: Sequence[str]) -> list[str]:
+        """What makes those of some files of checks."""
+        options = ["-q", "-n", "0", "-p", "no:cacheprovider", "-p", "paper_checks.repeating", "--notes", str(self.new)]
         seeds = ["--first", str(self.seeds[0]), "--seeds", str(len(self.seeds))]
         falsify = ["--falsify", str(self.clean)] if self.clean else []
-        return [sys.executable, "-m", "pytest", str(ROOM), *options, *seeds, *falsify]
+        return [sys.executable, "-m", "pytest", *checks, *options, *seeds, *falsify]
+
+    @property
+    def new(self) -> Path:
+        """What is noted anew, until it is taken."""
+        return self.file.with_suffix(".new")
+
+    def take(self, checks: Sequence[str]) -> None:
+        """Put what was made of some files of checks in the place of what was noted of them."""
+        made = read(self.new, Noted)
+        there = self.read() if self.file.exists() else Noted(code={}, software={}, notes=[])
+        code = {name: digest for name, digest in there["code"].items() if name not in checks}
+        notes = [note for note in there["notes"] if file_of(note) not in checks]
+        write_json(self.file, made | {"code": code | made["code"], "notes": [*notes, *made["notes"]]})
+        self.new.unlink()
+
+
+def file_of(note: Note) -> str:
+    """The file of a check, by its path in the project."""
+    return note["test"].partition("::")[0]
 
 
 @dataclass
@@ -147,13 +183,16 @@ class Processes:
             process.terminate()
 
     def _make(self, part: Part) -> None:
-        if part.file.exists():
+        checks = part.stale() if part.file.exists() else [ROOM.name]
+        if not checks:
             return
-        process = Popen(part.command, cwd=ROOM.parent, stdout=PIPE, stderr=STDOUT, text=True)  # noqa: S603
+        part.new.unlink(missing_ok=True)
+        process = Popen(part.command(checks), cwd=ROOM.parent, stdout=PIPE, stderr=STDOUT, text=True)  # noqa: S603
         self.running.add(process)
         if self.ended:
             process.terminate()
         last = process.communicate()[0].strip().rpartition("\n")[2]
         self.running.discard(process)
-        if process.returncode not in MADE or not part.file.exists():
+        if process.returncode not in MADE or not part.new.exists():
             raise refusal("notes", part.file, f"could not be made: {last}")
+        part.take(checks)

@@ -178,14 +178,23 @@ def test_the_simulated_correlation_behind_dropout_is_that_of_eq9(rng: np.random.
     disagree(measured, rho)
 
 
-@check("E11", Evidence.SIMULATED)
-@pytest.mark.parametrize("d", [3, 20])
-def test_the_gain_of_a_common_input_is_the_width_of_eq11(rng: np.random.Generator, d: int) -> None:
-    w, common = rng.standard_normal(d), Equicorrelated(d, 0.0, 1.0, 1.0, dtype="float32")
-    width = d * value("eq11", w=[float(x) for x in w])
+def _require_gain_of_eq11(w: np.ndarray, rng: np.random.Generator) -> None:
+    """In doubles: weights that all but cancel leave less of a common input than singles resolve."""
+    common, width = Equicorrelated(len(w), 0.0, 1.0, 1.0), len(w) * value("eq11", w=[float(x) for x in w])
     gain = powered(lambda n: measure_case("b", common, Dropout(1), w / np.linalg.norm(w), n, rng).var_test, width)
     agree(gain, width)
     disagree(gain, 2 * width)
+
+
+@check("E11", Evidence.SIMULATED)
+@pytest.mark.parametrize("d", [3, 20])
+def test_the_gain_of_a_common_input_is_the_width_of_eq11(rng: np.random.Generator, d: int) -> None:
+    _require_gain_of_eq11(rng.standard_normal(d), rng)
+
+
+@check("E11", Evidence.SIMULATED)
+def test_the_gain_of_weights_that_all_but_cancel_is_the_width_of_eq11(rng: np.random.Generator) -> None:
+    _require_gain_of_eq11(np.array([1.0, -2.0, 1 + 2e-6]), rng)
 
 
 @check("E11", Evidence.PROVED)

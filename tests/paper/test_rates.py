@@ -91,16 +91,23 @@ def test_an_interrupted_run_leaves_no_notes_and_no_process(tmp_path: Path) -> No
     assert [path.name for path in tmp_path.rglob("*")] == ["notes"]
 
 
-def note(seed: int, *, falsified: str | None = None, off: float = 0.0, passed: bool = True) -> dict[str, Any]:
+def note(
+    seed: int,
+    *,
+    falsified: str | None = None,
+    evaluated: list[str] | None = None,
+    off: float = 0.0,
+    passed: bool = True,
+) -> dict[str, Any]:
     """A note of one comparison with 1, of a standard error of 0.001: it rejects from 0.0061 on."""
     estimate = {"value": 1 + off, "stderr": 0.001, "n": 10}
     made = {"estimate": estimate, "exact": 1.0, "catches": 0.01, "replicas": None}
-    own = {"test": "test_a", "seed": seed, "falsified": falsified, "evaluated": ["eq6"]}
+    own = {"test": "test_a", "seed": seed, "falsified": falsified, "evaluated": evaluated or ["eq6"]}
     return own | {"comparisons": [made], "passed": passed}
 
 
-def write(notes: Path, name: str, content: list[dict[str, Any]]) -> None:
-    (notes / name).write_text(json.dumps({"code": {}, "software": software(), "notes": content}))
+def write(file: Path, content: list[dict[str, Any]], code: dict[str, str] | None = None) -> None:
+    file.write_text(json.dumps({"code": code or {}, "software": software(), "notes": content}))
 
 
 @cache
@@ -115,9 +122,11 @@ def notes(tmp_path: Path) -> Path:
     """Two seeds, the second of which alarmed in vain, and missed an equation that is wrong."""
     folder = tmp_path / "notes"
     folder.mkdir()
-    write(folder, "clean-0-2.json", [note(0), note(0), note(1), note(1, off=0.0062, passed=False)])
-    write(folder, "falsified-0-1.json", [note(0, falsified="eq6", off=0.01, passed=False)])
-    write(folder, "falsified-1-1.json", [note(1, falsified="eq6"), note(1, falsified="eq5")])
+    first, alarm = note(0, evaluated=["eq5", "eq6"]), note(1, off=0.0062, passed=False)
+    write(folder / "clean-0-2.json", [first, note(0), note(1), alarm])
+    caught = note(0, falsified="eq6", off=0.01, passed=False)
+    write(folder / "falsified-0-1.json", [caught, note(0, falsified="eq5")])
+    write(folder / "falsified-1-1.json", [note(1, falsified="eq6"), note(1, falsified="eq5")])
     return folder
 
 
@@ -149,6 +158,27 @@ def test_what_was_noted_is_summed_up_without_being_made_again(ask: Ask, notes: P
     assert found["caught"] == {"eq6": {"checks": 1, "seeds": 1}}
     assert "eq5" in found["not_simulated"]
     assert "eq6: caught in 1 of 2 seeds" in told.out
+
+
+def test_checks_that_have_changed_since_are_made_anew_and_the_notes_of_others_stay(ask: Ask, tmp_path: Path) -> None:
+    notes, out = tmp_path / "notes", tmp_path / "rates.json"
+    notes.mkdir()
+    uout, kept = DRAWN.partition("::")[0], {None: note(0), "eq6": note(0, falsified="eq6", off=0.01)}
+    files = {None: notes / "clean-0-1.json", "eq6": notes / "falsified-0-1.json"}
+    write(files[None], [kept[None], note(0) | {"test": DRAWN}], {uout: "0"})
+    write(files["eq6"], [kept["eq6"]])
+    assert ask("rates", notes, "--seeds", 1, "--falsified", 1, "--out", out).code == 0
+    now = {falsified: json.loads(file.read_bytes()) for falsified, file in files.items()}
+    for falsified, noted in now.items():
+        assert [note for note in noted["notes"] if note["test"] == "test_a"] == [kept[falsified]]
+        assert noted["code"][uout] != "0"
+    (drawn,) = (note for note in now[None]["notes"] if note["test"] == DRAWN)
+    assert drawn["evaluated"] == ["eq13"]
+    assert json.loads(out.read_bytes())["caught"].keys() >= {"eq6", "eq13"}
+    before = {file: file.read_bytes() for file in notes.iterdir()}
+    assert before.keys() == set(files.values())
+    assert ask("rates", notes, "--seeds", 1, "--falsified", 1, "--out", out).code == 0
+    assert {file: file.read_bytes() for file in notes.iterdir()} == before
 
 
 @pytest.mark.parametrize(
