@@ -185,8 +185,8 @@ def test_over_many_seeds_no_check_has_failed_and_each_equation_too_large_by_one_
     """By the record of `python -m paper_checks rates`."""
     found = kept()
     assert faults(found) == []
-    assert found["seeds"] >= 20
-    assert found["falsified"] >= 4
+    assert found["seeds"] >= 300
+    assert found["falsified"] >= 20
     assert {f"eq{number}" for number in range(5, 14)} | {"law", "shift", "chain"} <= found["caught"].keys()
     assert sorted([*found["caught"], *found["not_simulated"]]) == sorted(EQUATIONS)
 
