@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from fullscale.files import sole_writer
 from tests.interruptible import children, start
 from tests.ledger import Ask, Told
 
@@ -88,7 +89,7 @@ def test_an_interrupted_run_leaves_no_notes_and_no_process(tmp_path: Path) -> No
             process.kill()
     assert (process.returncode, err.splitlines()[-1]) == (130, "paper_checks: interrupted")
     assert not any(Path(f"/proc/{worker}").exists() for worker in workers)
-    assert [path.name for path in tmp_path.rglob("*")] == ["notes"]
+    assert {path.name for path in tmp_path.rglob("*")} == {"notes", ".lock"}
 
 
 def note(
@@ -106,13 +107,19 @@ def note(
     return own | {"comparisons": [made], "passed": passed}
 
 
-def write(file: Path, content: list[dict[str, Any]], code: dict[str, str] | None = None) -> None:
-    file.write_text(json.dumps({"code": code or {}, "software": software(), "notes": content}))
+def write(file: Path, content: list[dict[str, Any]], **code: str) -> None:
+    """Notes of the code and the software that are here."""
+    file.write_text(json.dumps({"code": here()["code"] | code, "software": here()["software"], "notes": content}))
 
 
 @cache
-def software() -> dict[str, str]:
-    code = "import json; from paper_checks.repeating import software; print(json.dumps(software()))"
+def here() -> dict[str, dict[str, str]]:
+    code = """
+import json
+from paper_checks.parts import simulated
+from paper_checks.repeating import ROOT, code_of, software
+print(json.dumps({"code": code_of(ROOT / name for name in simulated()), "software": software()}))
+"""
     shown = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     return json.loads(shown.stdout)
 
@@ -161,24 +168,46 @@ def test_what_was_noted_is_summed_up_without_being_made_again(ask: Ask, notes: P
 
 
 def test_checks_that_have_changed_since_are_made_anew_and_the_notes_of_others_stay(ask: Ask, tmp_path: Path) -> None:
-    notes, out = tmp_path / "notes", tmp_path / "rates.json"
-    notes.mkdir()
-    uout, kept = DRAWN.partition("::")[0], {None: note(0), "eq6": note(0, falsified="eq6", off=0.01)}
-    files = {None: notes / "clean-0-1.json", "eq6": notes / "falsified-0-1.json"}
-    write(files[None], [kept[None], note(0) | {"test": DRAWN}], {uout: "0"})
-    write(files["eq6"], [kept["eq6"]])
-    assert ask("rates", notes, "--seeds", 1, "--falsified", 1, "--out", out).code == 0
-    now = {falsified: json.loads(file.read_bytes()) for falsified, file in files.items()}
-    for falsified, noted in now.items():
-        assert [note for note in noted["notes"] if note["test"] == "test_a"] == [kept[falsified]]
-        assert noted["code"][uout] != "0"
-    (drawn,) = (note for note in now[None]["notes"] if note["test"] == DRAWN)
-    assert drawn["evaluated"] == ["eq13"]
+    folder, out = tmp_path / "notes", tmp_path / "rates.json"
+    folder.mkdir()
+    uout, gone = DRAWN.partition("::")[0], {"test": "paper_checks/test_gone.py::test_gone"}
+    kept = {"clean": note(0), "falsified": note(0, falsified="eq6", off=0.01)}
+    old = {uout: "0", "paper_checks/test_gone.py": "0"}
+    write(folder / "clean-0-1.json", [kept["clean"], note(0) | {"test": DRAWN}, note(0) | gone], **old)
+    write(folder / "falsified-0-1.json", [kept["falsified"]])
+    (folder / "clean-0-1.new").write_text("left over")
+    assert ask("rates", folder, "--seeds", 1, "--falsified", 1, "--out", out).code == 0
+    for kind, one in kept.items():
+        noted = json.loads((folder / f"{kind}-0-1.json").read_bytes())
+        assert {each["test"].partition("::")[0] for each in noted["notes"]} == {"test_a", uout}
+        assert [each for each in noted["notes"] if each["test"] == "test_a"] == [one]
+        assert noted["code"].items() >= here()["code"].items()
+        assert "paper_checks/test_gone.py" not in noted["code"]
     assert json.loads(out.read_bytes())["caught"].keys() >= {"eq6", "eq13"}
-    before = {file: file.read_bytes() for file in notes.iterdir()}
-    assert before.keys() == set(files.values())
-    assert ask("rates", notes, "--seeds", 1, "--falsified", 1, "--out", out).code == 0
-    assert {file: file.read_bytes() for file in notes.iterdir()} == before
+    before = contents(folder)
+    assert before.keys() == {".lock", "clean-0-1.json", "falsified-0-1.json"}
+    assert ask("rates", folder, "--seeds", 1, "--falsified", 1, "--out", out).code == 0
+    assert contents(folder) == before
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_two_at_work_in_one_folder_are_refused(ask: Ask, notes: Path, tmp_path: Path) -> None:
+    with sole_writer(notes):
+        told = ask("rates", notes, "--seeds", 2, "--falsified", 2, "--out", tmp_path / "rates.json")
+    assert told == Told(2, "", f"paper_checks: notes = {notes}: another process is at work in it\n")
+
+
+def test_seeds_with_other_checks_are_not_summed_up(ask: Ask, notes: Path, tmp_path: Path) -> None:
+    write(
+        notes / "clean-0-2.json",
+        [note(0, evaluated=["eq5", "eq6"]), note(0), note(1), note(1) | {"test": "test_b", "evaluated": []}],
+    )
+    told = ask("rates", notes, "--seeds", 2, "--falsified", 1, "--out", tmp_path / "rates.json")
+    assert told.code == 2
+    assert "paper_checks: notes: other checks were made with seed 1 than with seed 0" in told.err
 
 
 @pytest.mark.parametrize(
@@ -188,6 +217,9 @@ def test_checks_that_have_changed_since_are_made_anew_and_the_notes_of_others_st
         ("{}", "lacks code, notes, software"),
         ('{"code": {}, "software": [], "notes": []}', "software must be a table"),
         ('{"code": null, "software": {}, "notes": []}', "code must be a table"),
+        ('{"code": {}, "software": {}, "notes": null}', "notes must be a list of tables with"),
+        ('{"code": {}, "software": {}, "notes": [1]}', "notes must be a list of tables with"),
+        ('{"code": {}, "software": {}, "notes": [{}]}', "notes must be a list of tables with"),
     ],
 )
 def test_notes_that_are_damaged_are_refused_in_one_line(spoilt: Spoilt, content: str, told: str) -> None:
@@ -205,7 +237,7 @@ def test_notes_that_are_damaged_are_refused_in_one_line(spoilt: Spoilt, content:
 def test_notes_of_other_code_or_software_are_refused_in_one_line(
     spoilt: Spoilt, code: dict[str, str], version: dict[str, str], told: str
 ) -> None:
-    there = {"code": code, "software": software() | version, "notes": []}
+    there = {"code": code, "software": here()["software"] | version, "notes": []}
     assert told in spoilt(json.dumps(there))
 
 
