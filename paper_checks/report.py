@@ -64,6 +64,8 @@ def require_writable(path: Path) -> None:
             raise _refusal(path, "is a folder; name a file")
         if target.exists() and not target.is_file():
             raise _refusal(path, "exists, and is not a file")
+        if any(there.is_symlink() for there in (target, *target.parents)):  # what Python 3.13 leaves unresolved
+            raise _refusal(path, "cannot be written: a link leads to itself")
         folder = next(folder for folder in target.parents if folder.exists())
         if not folder.is_dir():
             raise _refusal(path, f"cannot be written: {folder} is not a folder")
