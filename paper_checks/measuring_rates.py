@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import PIPE, STDOUT, Popen
 
+import pytest
 import tyro
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -18,7 +19,7 @@ from simulator.contracts import refusal, whole
 from simulator.terminal import say
 
 TOGETHER = 10  # seeds a process, which share the time of its start
-MADE, NONE = (0, 1), 5  # pytest's exit codes where all checks were made, and where there are none
+MADE = (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED)  # all checks
 
 
 @dataclass(frozen=True)
@@ -73,10 +74,7 @@ class MeasureRates:
                 part.read()
         for parts, called in ((clean, "clean"), (wrong, "falsified")):
             Processes(self.jobs).make(parts, called)
-        for part in (*clean, *wrong):
-            if others := part.stale():
-                raise refusal("notes", part.file, f"{', '.join(others)} changed meanwhile; run the command again")
-        found = rates(*([part.read() for part in parts] for parts in (clean, wrong)))
+        found = rates(*([part.fresh() for part in parts] for parts in (clean, wrong)))
         write_json(self.out, found)
         say(told(found))
 
@@ -140,5 +138,6 @@ class Processes:
             process.terminate()
         last = process.communicate()[0].strip().rpartition("\n")[2]
         self.running.discard(process)
-        if process.returncode != NONE and (process.returncode not in MADE or not part.new.exists()):
+        made = process.returncode in MADE and part.new.exists()
+        if not made and process.returncode != pytest.ExitCode.NO_TESTS_COLLECTED:
             raise refusal("notes", part.file, f"could not be made: {last}")

@@ -2,21 +2,21 @@
 
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 from fullscale.files import write_json
-from paper_checks.rates import Note, Noted, read
-from paper_checks.repeating import OF_RATES, changed, software, upgraded
+from paper_checks.rates import Noted, read
+from paper_checks.repeating import OF_RATES, Note, changed, software, upgraded
 from simulator.contracts import refusal
 
 ROOM = Path(__file__).parent
-OF_A_NOTE = {"test", "seed", "falsified", "evaluated", "comparisons", "passed"}
+OF_A_NOTE = {field.name for field in fields(Note)}
 
 
-def file_of(note: Note) -> str:
-    """The file of a note's check, by its path in the project."""
-    return note["test"].partition("::")[0]
+def file_of(test: str) -> str:
+    """The file of a check, by its path in the project."""
+    return test.partition("::")[0]
 
 
 def simulated() -> set[str]:
@@ -58,7 +58,7 @@ class Part:
             ValueError: if it is missing or damaged, or other code or software has changed, on which all notes rest.
         """
         there = _noted(self.file)
-        own = {file_of(note) for note in there["notes"]}
+        own = {file_of(note["test"]) for note in there["notes"]}
         shared = [name for name in changed(there["code"]) if name not in own]
         if others := [*shared, *upgraded(there["software"])]:
             raise refusal("notes", self.file, f"was noted by other code or software: {', '.join(others)}; move it away")
@@ -70,19 +70,22 @@ class Part:
         Raises:
             ValueError: as `read` does.
         """
-        if not self.file.exists():
-            return sorted(simulated())
-        there = self.read()
-        other = self._falsified_otherwise(there) if self.clean else simulated() - there["code"].keys()
-        return sorted({*changed(there["code"]), *other})
+        return self._stale(self.read()) if self.file.exists() else sorted(simulated())
 
-    def _falsified_otherwise(self, there: Noted) -> set[str]:
-        if self.clean is None or not self.clean.exists():
-            return set()
-        clean = [note for note in _noted(self.clean)["notes"] if note["comparisons"]]
-        meant = {(file_of(note), note["test"], name) for note in clean for name in note["evaluated"]}
-        made = {(file_of(note), note["test"], note["falsified"]) for note in there["notes"]}
-        return {file for file, _, _ in meant ^ made}
+    def fresh(self) -> Noted:
+        """Return what was noted, all of it of the checks that are here.
+
+        Raises:
+            ValueError: as `read` does, or if something is stale.
+        """
+        there = self.read()
+        if others := self._stale(there):
+            raise refusal("notes", self.file, f"{', '.join(others)} changed meanwhile; run the command again")
+        return there
+
+    def _stale(self, there: Noted) -> list[str]:
+        other = _falsified_otherwise(there, self.clean) if self.clean else simulated() - there["code"].keys()
+        return sorted({*changed(there["code"]), *other})
 
     def command(self, checks: Sequence[str]) -> list[str]:
         """What makes those of some files of checks."""
@@ -103,10 +106,17 @@ class Part:
         code = {name: digest for name, digest in there["code"].items() if name not in checks}
         if others := [name for name, digest in made["code"].items() if code.get(name, digest) != digest]:
             raise refusal("notes", self.file, f"could not be made: {', '.join(others)} changed meanwhile")
-        notes = [note for note in there["notes"] if file_of(note) not in checks]
+        notes = [note for note in there["notes"] if file_of(note["test"]) not in checks]
         both = dict(sorted((code | made["code"]).items()))
         write_json(self.file, made | {"code": both, "notes": [*notes, *made["notes"]]})
         self.new.unlink(missing_ok=True)
+
+
+def _falsified_otherwise(there: Noted, clean: Path) -> set[str]:
+    notes = [note for note in _noted(clean)["notes"] if note["comparisons"]]
+    meant = {(note["test"], name) for note in notes for name in note["evaluated"]}
+    made = {(note["test"], note["falsified"]) for note in there["notes"]}
+    return {file_of(test) for test, _ in meant ^ made}
 
 
 def _noted(path: Path) -> Noted:
