@@ -37,7 +37,8 @@ def replace_all(contents: Mapping[Path, bytes]) -> None:
     """Put bytes in the place of several files, once the disk has them all.
 
     Raises:
-        ValueError: if one cannot be written; all then stay as they were, unless it is a rename that fails.
+        ValueError: if one cannot be written; all then stay as they were, unless it is a rename that fails. Or if all
+            are written, but the disk may not have their names yet; the line then says so.
     """
     for path in contents:
         if path.is_dir():
@@ -52,7 +53,7 @@ def replace_all(contents: Mapping[Path, bytes]) -> None:
             with _writing(path):
                 unfinished[path].replace(path)
         for directory in {path.parent for path in contents}:
-            with _writing(directory):
+            with _writing(directory, "is written, but the disk may not have it yet"):
                 _settle(directory)
     finally:
         for each in unfinished.values():
@@ -61,12 +62,12 @@ def replace_all(contents: Mapping[Path, bytes]) -> None:
 
 
 @contextlib.contextmanager
-def _writing(path: Path) -> Iterator[None]:
+def _writing(path: Path, trouble: str = "cannot be written") -> Iterator[None]:
     """Refuse what cannot be written."""
     try:
         yield
     except OSError as error:
-        raise refusal("out", path, f"cannot be written: {error.strerror}") from error
+        raise refusal("out", path, f"{trouble}: {error.strerror}") from error
 
 
 def _write(path: Path, content: bytes) -> None:

@@ -47,7 +47,8 @@ def seal(out: Path, place: Path = PLACE, scale: Scale = REDUCED) -> list[Run]:
 
     Raises:
         ValueError: if what stands here is not as it was sealed, there is nothing to take, a record cannot be used or
-            lacks what the one here has, or something cannot be written; nothing is changed then.
+            lacks what the one here has, or something cannot be written; nothing is changed then. Or if all is written,
+            but the disk may not have it yet.
     """
     if wrong := _unlike_seals(place):
         raise refusal("out", place, f"is not as it was sealed: {'; '.join(wrong)}")

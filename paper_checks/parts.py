@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fullscale.files import write_json
 from paper_checks.rates import Noted, read
-from paper_checks.repeating import OF_RATES, Note, changed, software, upgraded
+from paper_checks.repeating import OF_RATES, Note, changed, evaluated, software, upgraded
 from simulator.contracts import refusal
 
 ROOM = Path(__file__).parent
@@ -113,10 +113,8 @@ class Part:
 
 
 def _falsified_otherwise(there: Noted, clean: Path) -> set[str]:
-    notes = [note for note in _noted(clean)["notes"] if note["comparisons"]]
-    meant = {(note["test"], name) for note in notes for name in note["evaluated"]}
     made = {(note["test"], note["falsified"]) for note in there["notes"]}
-    return {file_of(test) for test, _ in meant ^ made}
+    return {file_of(test) for test, _ in evaluated(_noted(clean)["notes"]) ^ made}
 
 
 def _noted(path: Path) -> Noted:

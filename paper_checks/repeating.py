@@ -6,7 +6,7 @@ It notes what they compare: `pytest paper_checks -p paper_checks.repeating --not
 
 import json
 import platform
-from collections import defaultdict
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -32,7 +32,7 @@ OF_RATES = "ERROR-RATES"  # whose checks are not held to the budget, and read wh
 SHARED = ("comparing", "conftest", "controls", "error_rates", "maps", "repeating")  # by the simulated checks
 SEED, FALSIFIED = "seed", "falsified"
 ROOT = Path(__file__).parents[1]
-CODE = ("theory/*.py", "simulator/*.py", *(f"paper_checks/{name}.py" for name in SHARED))
+ROOMS = {"theory", "simulator"}
 SOFTWARE = ("hypothesis", "mpmath", "numpy", "sympy")
 
 
@@ -91,6 +91,11 @@ def upgraded(versions: Mapping[str, str]) -> list[str]:
     return [name for name, version in software().items() if versions.get(name) != version]
 
 
+def evaluated(notes: Iterable[Mapping[str, Any]]) -> set[tuple[str, str]]:
+    """Each check, with each equation that it evaluated to compare."""
+    return {(note["test"], name) for note in notes if note["comparisons"] for name in note["evaluated"]}
+
+
 class Repeating:
     """Makes each simulated check with each seed: once, or once for each equation that it evaluated in a clean run.
 
@@ -102,7 +107,7 @@ class Repeating:
 
     def __init__(self, notes: Path, seeds: Sequence[int], clean: Path | None) -> None:
         self._file, self._seeds, self._clean = notes, seeds, clean
-        self._evaluated = _evaluated(clean) if clean else {}
+        self._evaluated = evaluated(json.loads(clean.read_bytes())["notes"]) if clean else set[tuple[str, str]]()
         self._code: dict[str, str] = {}
         self._notes: list[Note] = []
 
@@ -110,7 +115,7 @@ class Repeating:
         """Repeat a check; hypothesis refuses parameters that live for a function."""
         repeated: dict[str, Sequence[Any]] = {SEED: self._seeds}
         if self._clean:
-            repeated[FALSIFIED] = sorted(self._evaluated.get(metafunc.definition.nodeid, ()))
+            repeated[FALSIFIED] = sorted(name for test, name in self._evaluated if test == metafunc.definition.nodeid)
         for name, values in repeated.items():
             if name not in metafunc.fixturenames:
                 metafunc.fixturenames.append(name)
@@ -121,11 +126,10 @@ class Repeating:
         left_out = [item for item in items if not self._meant(item)]
         items[:] = [item for item in items if self._meant(item)]
         config.hook.pytest_deselected(items=left_out)
-        shared = (path for pattern in CODE for path in ROOT.glob(pattern))
-        self._code = code_of({*shared, *(item.path for item in items)})
+        self._code = code_of({*_shared(), *(item.path for item in items)})
 
     def _meant(self, item: pytest.Item) -> bool:
-        return _simulated(item) and (not self._clean or _test(item) in self._evaluated)
+        return _simulated(item) and (not self._clean or _test(item) in {test for test, _ in self._evaluated})
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_call(self, item: pytest.Function) -> Iterator[None]:
@@ -134,13 +138,13 @@ class Repeating:
         seed, name, budget, passed = parameters[SEED], parameters.get(FALSIFIED), Budget(), False
         if is_hypothesis_test(item.obj):
             hypothesis.seed(seed)(item.obj)
-        with falsified(name) as evaluated, patch("paper_checks.error_rates.BUDGET", budget):
+        with falsified(name) as asked_for, patch("paper_checks.error_rates.BUDGET", budget):
             try:
                 yield
                 passed = True
             finally:
                 comparisons = [*map(_plain, budget.comparisons)]
-                self._notes.append(Note(_test(item), seed, name, sorted(evaluated), comparisons, passed))
+                self._notes.append(Note(_test(item), seed, name, sorted(asked_for), comparisons, passed))
 
     def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
         """Write what was noted, unless something came between."""
@@ -148,6 +152,12 @@ class Repeating:
         if ended and len(self._notes) == len(session.items):
             notes = [asdict(note) for note in self._notes]
             write_json(self._file, {"code": self._code, "software": software(), "notes": notes})
+
+
+def _shared() -> set[Path]:
+    """The files on which all checks rest; what none of them loads, as pictures, is none."""
+    loaded = [module.__file__ for name, module in sys.modules.items() if name.partition(".")[0] in ROOMS]
+    return {Path(file) for file in loaded if file} | {ROOT / "paper_checks" / f"{name}.py" for name in SHARED}
 
 
 def _test(item: pytest.Item) -> str:
@@ -159,15 +169,6 @@ def _plain(made: Comparison) -> Comparison:
     """Without numpy's types, which JSON lacks."""
     estimate = made.estimate
     return replace(made, estimate=Estimate(float(estimate.value), float(estimate.stderr), int(estimate.n)))
-
-
-def _evaluated(clean: Path) -> dict[str, set[str]]:
-    """The equations that each check evaluated to compare; no check without any."""
-    found = defaultdict[str, set[str]](set)
-    for note in json.loads(clean.read_bytes())["notes"]:
-        if note["comparisons"] and note["evaluated"]:
-            found[note["test"]] |= set(note["evaluated"])
-    return dict(found)
 
 
 def _simulated(item: pytest.Item) -> bool:

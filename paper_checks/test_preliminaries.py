@@ -247,7 +247,7 @@ def test_behind_a_frozen_bn_the_variance_is_the_shift(seed: int, retain: float, 
         bn = BatchNorm(UNITS, eps=0.0)
         Stack([noise, bn]).train(inputs, rng, batches=100, batch=1000)
         variances = bn.test(inputs.sample(20_000, rng)).var(axis=0, ddof=1)
-        return Estimate(variances.mean(), variances.std(ddof=1) / UNITS**0.5, 20_000 * UNITS)
+        return Estimate(float(variances.mean()), float(variances.std(ddof=1)) / UNITS**0.5, 20_000 * UNITS)
 
     shift = value("eq6", retain=retain, c=0, v=v)
     agree(behind(Dropout(retain)), shift, catches=0.05, replicas=UNITS)

@@ -146,6 +146,8 @@ class Table:
             yield
         except Refusal as refused:
             key = refused.name.partition(" ")[0]  # an argument may be named at more length, as in "correlation rho"
+            if key not in self.values and refused.value is None:
+                raise ValueError(f"{self.at(key)}: is missing; it {refused.rule}") from None
             value = shown(self.values[key]) if key in self.values else refused.value
             raise refusal(self.at(key), value, refused.rule) from None
         except ValueError as error:
@@ -180,7 +182,7 @@ def named(place: str, value: object, depth: int = 0) -> Iterator[tuple[str, str]
         ValueError: if tables and lists are nested over 100 deep.
     """
     if depth > DEEPEST:
-        raise ValueError(f"{place[:60]}...: is nested more than {DEEPEST} deep")
+        raise ValueError(f"{place[:LONGEST_SHOWN].rstrip('.')}...: is nested more than {DEEPEST} deep")
     if isinstance(value, str) and value.startswith("$"):
         yield place, value[1:]
     elif isinstance(value, Mapping):

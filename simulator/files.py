@@ -46,17 +46,22 @@ def output(path: Path) -> Path:
         ValueError: if something else than a file is there, or it cannot be found out.
     """
     try:
-        resolved = path.resolve()
-        taken = resolved.exists() and not resolved.is_file()
-        if resolved.is_symlink():
-            raise RuntimeError  # as `resolve` does before Python 3.13
+        resolved = _resolved(path)
+        if resolved is None:
+            raise refusal("out", path, "is a link that leads to itself")
+        if resolved.exists() and not resolved.is_file():
+            raise refusal("out", resolved, "exists, and is not a file")
     except OSError as error:
         raise _unwritable(path, error) from error
-    except RuntimeError:
-        raise refusal("out", path, "is a link that leads to itself") from None
-    if taken:
-        raise refusal("out", resolved, "exists, and is not a file")
     return resolved
+
+
+def _resolved(path: Path) -> Path | None:
+    """Follow links, but those that lead to themselves: `resolve` raises before Python 3.13, and stops there since."""
+    with contextlib.suppress(RuntimeError):
+        resolved = path.resolve()
+        return None if resolved.is_symlink() else resolved
+    return None
 
 
 def require_other(out: Path | None, read: Path) -> None:
@@ -89,7 +94,8 @@ def replace(path: Path, content: bytes) -> None:
     """Put bytes in a file's place, at one stroke.
 
     Raises:
-        ValueError: if it cannot be written; the file then stays as it was.
+        ValueError: if it cannot be written; the file then stays as it was. Or if it is written, but the disk may not
+            have its name yet.
     """
     with _beside(path) as unfinished:
         unfinished.write_bytes(content)
@@ -101,15 +107,23 @@ def _beside(path: Path) -> Iterator[Path]:
     unfinished = path.with_name(f".{path.name}.{os.getpid()}.unfinished")  # others may write the same file
     try:
         yield unfinished
-        if unfinished.stat().st_size:
+        if written := unfinished.stat().st_size > 0:
             _settle(unfinished)
             unfinished.replace(path)
-            _settle(path.parent)
     except OSError as error:
         raise _unwritable(path, error) from error
     finally:  # after Ctrl-C, too
         with contextlib.suppress(OSError):
             unfinished.unlink(missing_ok=True)
+    if written:
+        _settle_name(path)
+
+
+def _settle_name(path: Path) -> None:
+    try:
+        _settle(path.parent)
+    except OSError as error:
+        raise refusal("out", path, f"is written, but the disk may not have it yet: {error.strerror}") from error
 
 
 def _settle(path: Path) -> None:

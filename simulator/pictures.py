@@ -214,7 +214,7 @@ def _map(sweep: Sweep, x: str, over: str, y: str) -> Figure:
     across, up = (np.unique([place[side] for place in places]) for side in (0, 1))
     _scale(axes, "x", across, swept=True)
     _scale(axes, "y", up, swept=True)
-    norm = (LogNorm if _wide(values) else Normalize)(values.min(), values.max())
+    norm = (LogNorm if _wide(values) else Normalize)(float(values.min()), float(values.max()))
     look: dict[str, Any] = {"cmap": "cividis", "norm": norm}
     if len(places) == across.size * up.size:
         grid = np.array([[places[a, b][y] for a in across] for b in up])
@@ -237,7 +237,8 @@ def _mark(axes: Axes, across: Array, up: Array, grid: Array, norm: Normalize) ->
 
     texts = [[f"{value:.3g}".replace("-", "−") for value in row] for row in grid]
     if min(grid.shape) >= 4:
-        levels = [at for at in _ticks(grid)[0].tick_values(grid.min(), grid.max()) if grid.min() < at < grid.max()]
+        low, high = float(grid.min()), float(grid.max())
+        levels = [at for at in _ticks(grid)[0].tick_values(low, high) if low < at < high]
         if levels:
             lines = axes.contour(across, up, grid, levels, colors=[*map(ink, levels)], linewidths=0.6)
             axes.clabel(lines, fmt=written, fontsize=8)

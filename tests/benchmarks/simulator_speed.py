@@ -28,7 +28,6 @@ from typing import TypeAlias
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
 from torch.nn import functional
 
 from simulator import BatchMeans, BatchNorm, Dropout, Equicorrelated, Estimate, Linear, Stack, weights_with_cos2
@@ -227,13 +226,13 @@ def slopes() -> None:
         ("depth", (4, 8, 16, 32), Size(2**15, 64, 64, 0, 1024)),
     ):
         seconds = [replace(base, **{name: value}).seconds() for value in values]
-        whole, steps = log_slope(values, seconds), log_slope(values[1:], np.diff(seconds))
+        whole, steps = log_slope(values, seconds), log_slope(values[1:], np.diff(seconds).tolist())
         print(f"   in {name:8} {whole:.2f}, steps {steps:.2f}; from {values[0]:,} to {values[-1]:,}")
 
 
-def log_slope(x: Sequence[int], y: ArrayLike) -> float:
+def log_slope(x: Sequence[int], y: Sequence[float]) -> float:
     """Fit a line to log y over log x; NaN where noise has made a y negative."""
-    return float(np.polyfit(np.log(x), np.log(y), 1)[0]) if np.min(y) > 0 else math.nan
+    return float(np.polyfit(np.log(x), np.log(y), 1)[0]) if min(y) > 0 else math.nan
 
 
 def main() -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import fcntl
+import os
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,19 @@ def test_several_files_are_written_all_or_none(tmp_path: Path) -> None:
     replace_all({tmp_path / "one": b"new", tmp_path / "two": b"new"})
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "one", "two"]
     assert {(tmp_path / name).read_bytes() for name in ("one", "two")} == {b"new"}
+
+
+def test_what_is_written_is_not_told_to_be_unwritable_if_the_disk_may_lack_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing_for_folders(descriptor: int) -> None:
+        if os.path.samestat(os.fstat(descriptor), tmp_path.stat()):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", failing_for_folders)
+    with pytest.raises(ValueError, match=f"^out = {tmp_path}: is written, but the disk may not have it yet: No space"):
+        replace_all({tmp_path / "one": b"new"})
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"one": b"new"}
 
 
 def test_a_file_system_without_locks_is_not_taken_for_another_process(

@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from functools import cache
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +189,24 @@ def test_checks_that_have_changed_since_are_made_anew_and_the_notes_of_others_st
     assert before.keys() == {".lock", "clean-0-1.json", "falsified-0-1.json"}
     assert ask("rates", folder, "--seeds", 1, "--falsified", 1, "--out", out).code == 0
     assert contents(folder) == before
+
+
+def test_notes_are_not_taken_that_were_made_of_other_code_than_the_others(notes: Path) -> None:
+    write(notes / "clean-0-2.json", [note(0)], **{"theory/law.py": law_now()})
+    write(notes / "clean-0-2.new", [note(0) | {"test": DRAWN}], **{"theory/law.py": "0"})
+    before = contents(notes)
+    code = (
+        f"from pathlib import Path; from paper_checks.parts import Part; Part(Path({str(notes)!r}), range(2)).take([])"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    told = f"notes = {notes / 'clean-0-2.json'}: could not be made: theory/law.py changed meanwhile"
+    assert ended.stderr.splitlines()[-1].endswith(told)
+    assert contents(notes) == before
+
+
+def law_now() -> str:
+    """The digest that notes hold of a file."""
+    return sha256((ROOT / "theory" / "law.py").read_bytes()).hexdigest()[:16]
 
 
 def contents(folder: Path) -> dict[str, bytes]:

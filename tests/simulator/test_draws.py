@@ -34,7 +34,7 @@ def drawn(draw: Draw, dtype: DType, count: int, seed: int = 0) -> Array:
 def agrees(values: Array, truth: float) -> bool:
     """Say whether the mean of uncorrelated values is within 6 standard errors of the truth, and of rounding."""
     doubles = values.astype(np.float64)
-    return abs(doubles.mean() - truth) <= 6 * doubles.std() / math.sqrt(len(doubles)) + 1e-6
+    return bool(abs(doubles.mean() - truth) <= 6 * doubles.std() / math.sqrt(len(doubles)) + 1e-6)
 
 
 @EVERY_DTYPE

@@ -20,7 +20,7 @@ def agrees(values: Array, truth: float) -> bool:
     """Say whether the mean of independent values is within 6 standard errors of the truth, and of rounding."""
     rounding = 1e-6 if values.dtype == np.float32 else 1e-9
     mean, std = values.mean(dtype=np.float64), values.std(dtype=np.float64)
-    return abs(mean - truth) <= 6 * std / math.sqrt(len(values)) + rounding * max(1.0, abs(truth))
+    return bool(abs(mean - truth) <= 6 * std / math.sqrt(len(values)) + rounding * max(1.0, abs(truth)))
 
 
 @st.composite

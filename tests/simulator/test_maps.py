@@ -68,7 +68,7 @@ def test_another_covariance_would_be_noticed():
 
 
 def agrees(values: Array, truth: float) -> bool:
-    return abs(values.mean() - truth) <= 6 * values.std() / math.sqrt(len(values))
+    return bool(abs(values.mean() - truth) <= 6 * values.std() / math.sqrt(len(values)))
 
 
 @pytest.mark.parametrize("dtype", get_args(DType))

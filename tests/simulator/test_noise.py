@@ -58,7 +58,7 @@ EVERY_DTYPE = pytest.mark.parametrize("dtype", [np.float32, np.float64])
 
 
 def agrees(values: Array, truth: float) -> bool:
-    return abs(values.mean() - truth) <= 6 * values.std() / math.sqrt(values.size) + 1e-7
+    return bool(abs(values.mean() - truth) <= 6 * values.std() / math.sqrt(values.size) + 1e-7)
 
 
 @KINDS

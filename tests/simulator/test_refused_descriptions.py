@@ -101,7 +101,7 @@ OF_INPUTS: list[tuple[str, dict[str, Any]]] = [
     ),
     ("inputs.freedom = 5: means nothing for the draw gaussian; leave it out", on_units(freedom=5)),
     (
-        "inputs.freedom = None: must be > 4 for the draw student-t, whose fourth moment must be finite",
+        "inputs.freedom: is missing; it must be > 4 for the draw student-t, whose fourth moment must be finite",
         on_units(draw="student-t"),
     ),
     (f"inputs.size = [2, 0]: {ONE_OR_TWO}", on_maps(size=[2, 0])),
@@ -189,7 +189,7 @@ OF_BLOCKS: list[tuple[str, dict[str, Any]]] = [
     ("layers[0].layers[0]: is layer number 10001, and at most 10000 are allowed", stack(repeated(10**9, BN))),
     ("layers[1]: is layer number 10001, and at most 10000 are allowed", stack(repeated(9999, RELU))),
     (f"layers{'[0].branch' * 20}: is nested more than 20 deep", stack(nested(20))),
-    (f"layers[0]{'.layers[0]' * 5}....: is nested more than 100 deep", stack(ENDLESS)),
+    (f"layers[0]{'.layers[0]' * 5}...: is nested more than 100 deep", stack(ENDLESS)),
 ]
 OF_MEASURING: list[tuple[str, dict[str, Any]]] = [
     ("measure.bach = 1: is no key that is known here; did you mean batch?", stack(bach=1)),

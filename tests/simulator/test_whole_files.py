@@ -1,5 +1,6 @@
 """Files are read within bounds, and written whole or not at all."""
 
+import errno
 import os
 import sys
 import tracemalloc
@@ -136,6 +137,24 @@ def test_the_disk_has_a_file_before_it_takes_its_place_and_then_the_folder(
     monkeypatch.setattr(os, "fsync", watched)
     replace(path, b"after")
     assert seen == [(False, False), (True, True)]
+
+
+def test_what_is_written_is_not_told_to_be_unwritable_if_the_disk_may_lack_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    path = tmp_path / "a"
+
+    def failing_for_folders(descriptor: int) -> None:
+        if os.path.samestat(os.fstat(descriptor), tmp_path.stat()):
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", failing_for_folders)
+    with pytest.raises(ValueError) as told:  # noqa: PT011 - what it tells is compared below
+        replace(path, b"after")
+    rule = "is written, but the disk may not have it yet: No space left on device"
+    assert str(told.value) == f"out = {path}: {rule}"
+    assert path.read_bytes() == b"after"
+    assert names(tmp_path) == {"a"}
 
 
 def test_a_second_writer_is_told_that_there_is_one(tmp_path: Path):
