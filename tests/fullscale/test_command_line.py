@@ -17,6 +17,7 @@ from fullscale.commands.train import Narrator
 from fullscale.data import cifar
 from fullscale.runs import open_run
 from fullscale.training import Training
+from tests.folders import names
 from tests.interruptible import start
 
 SMALL = ["train", "wrn-10-1", "--data", "synthetic", "--images", "100", "--batch", "50", "--epochs", "1"]
@@ -26,10 +27,6 @@ EPOCH = re.compile(
     r", [\d,]+ images/s, \d:\d\d:\d\d left"
 )
 A = ["--placement", "a"]
-
-
-def names(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
 
 
 def state(folder: Path) -> dict[Path, tuple[int, bytes]]:

@@ -9,15 +9,12 @@ from pathlib import Path
 import pytest
 
 from simulator.__main__ import main
+from tests.folders import names
 from tests.interruptible import start
 
 CASE_A = ["--case", "a", "--c", "0", "--v", "1"]
 CASE_B = ["--case", "b", "--c", "0", "--v", "1", "--retain", "0.5", "--rho", "0.2", "--d", "5", "--cos2", "0.5"]
 KEYS = {"shift", "stderr", "n", "var_train", "var_test"}
-
-
-def names(folder: Path) -> list[str]:
-    return [path.name for path in folder.iterdir()]
 
 
 def test_json_is_one_object_on_stdout_and_nothing_else():
@@ -138,7 +135,7 @@ def test_out_gets_the_same_json_and_replaces_what_was_there(tmp_path: Path, caps
     file.write_text("old")
     assert main(["run", *CASE_A, *HALF, "--samples", "1000", "--json", "--out", str(file)]) == 0
     assert file.read_text() == capsys.readouterr().out
-    assert names(tmp_path) == ["result.json"]
+    assert names(tmp_path) == {"result.json"}
 
 
 def test_a_run_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path):
@@ -146,7 +143,7 @@ def test_a_run_that_fails_leaves_the_old_file_and_no_other(tmp_path: Path):
     file.write_text("old")
     assert main(["run", *CASE_A, "--sigma", "1e200", "--out", str(file)]) == 2
     assert file.read_text() == "old"
-    assert names(tmp_path) == ["result.json"]
+    assert names(tmp_path) == {"result.json"}
 
 
 @pytest.mark.parametrize("as_json", [True, False])
@@ -175,7 +172,7 @@ def test_ctrl_c_prints_what_there_is(tmp_path: Path, *, as_json: bool):
     else:
         assert "INTERRUPTED" in out
         assert f"n = {n:,}" in out
-    assert names(tmp_path) == []
+    assert names(tmp_path) == set()
 
 
 def test_ctrl_c_before_two_batches_is_one_line(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):

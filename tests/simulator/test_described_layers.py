@@ -17,8 +17,8 @@ from simulator.stack import Reading
 from tests.simulator import descriptions
 from tests.simulator.descriptions import BN
 
-UNITS = {"kind": "units", "d": 6, "mean": 0.5, "variance": 2}
-MAPS = {"kind": "maps", "channels": 4, "size": [6, 5], "mean": 0.5, "variance": 2}
+UNITS = descriptions.UNITS | {"d": 6, "mean": 0.5, "variance": 2}
+MAPS = descriptions.MAPS | {"variance": 2}
 FILTERS = {"kind": "convolution", "channels": 8, "kernel": [3, 2]}
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from simulator.contracts import Array
 from simulator.draws import BLOCK, Draw, DType, gaussian32, standardised, words
+from tests.simulator.agreement import agrees
 
 EVERY_DRAW = pytest.mark.parametrize("draw", get_args(Draw))
 EVERY_DTYPE = pytest.mark.parametrize("dtype", get_args(DType))
@@ -29,12 +30,6 @@ SHAPES: dict[Draw, tuple[float, float]] = {
 def drawn(draw: Draw, dtype: DType, count: int, seed: int = 0) -> Array:
     freedom = FREEDOM if draw == "student-t" else None
     return standardised(draw, freedom, dtype)(np.random.default_rng(seed), (count,))
-
-
-def agrees(values: Array, truth: float) -> bool:
-    """Say whether the mean of uncorrelated values is within 6 standard errors of the truth, and of rounding."""
-    doubles = values.astype(np.float64)
-    return bool(abs(doubles.mean() - truth) <= 6 * doubles.std() / math.sqrt(len(doubles)) + 1e-6)
 
 
 @EVERY_DTYPE

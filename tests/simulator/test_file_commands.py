@@ -6,12 +6,8 @@ from pathlib import Path
 import pytest
 
 from simulator.__main__ import main
+from tests.folders import names
 from tests.interruptible import start
-
-
-def names(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
-
 
 STACK = """
 [inputs]

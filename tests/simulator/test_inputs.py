@@ -11,16 +11,10 @@ from hypothesis import strategies as st
 from simulator import Array, Equicorrelated, weights_with_cos2
 from simulator.draws import Draw, DType
 from simulator.inputs import smallest_dtype
+from tests.simulator.agreement import agrees
 
 few = settings(deadline=None, max_examples=20)
 seeds = st.integers(0, 2**32)
-
-
-def agrees(values: Array, truth: float) -> bool:
-    """Say whether the mean of independent values is within 6 standard errors of the truth, and of rounding."""
-    rounding = 1e-6 if values.dtype == np.float32 else 1e-9
-    mean, std = values.mean(dtype=np.float64), values.std(dtype=np.float64)
-    return bool(abs(mean - truth) <= 6 * std / math.sqrt(len(values)) + rounding * max(1.0, abs(truth)))
 
 
 @st.composite

@@ -12,6 +12,7 @@ from simulator.convolution import pair
 from simulator.draws import Draw, DType
 from simulator.inputs import Equicorrelated
 from simulator.maps import FeatureMaps
+from tests.simulator.agreement import agrees
 
 few = settings(deadline=None, max_examples=40)
 
@@ -65,10 +66,6 @@ def test_another_covariance_would_be_noticed():
     assert np.allclose(found, asked_for(maps, 0.7), rtol=0, atol=1e-12)
     assert not np.allclose(found, asked_for(maps, 0.7 + 1e-9), rtol=0, atol=1e-12)
     assert not np.allclose(found, asked_for(maps, -0.7), rtol=0, atol=1e-2)
-
-
-def agrees(values: Array, truth: float) -> bool:
-    return bool(abs(values.mean() - truth) <= 6 * values.std() / math.sqrt(len(values)))
 
 
 @pytest.mark.parametrize("dtype", get_args(DType))

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simulator import Array, Dropout, GaussianDropout, Noise, Uout
+from simulator import Dropout, GaussianDropout, Noise, Uout
+from tests.simulator.agreement import agrees
 
 NOISES = st.one_of(
     st.builds(Dropout, st.floats(0.05, 0.95)),
@@ -55,10 +56,6 @@ def test_every_element_has_its_own_draw(noise: Noise):
 
 KINDS = pytest.mark.parametrize("kind", [Dropout, Uout, GaussianDropout])
 EVERY_DTYPE = pytest.mark.parametrize("dtype", [np.float32, np.float64])
-
-
-def agrees(values: Array, truth: float) -> bool:
-    return bool(abs(values.mean() - truth) <= 6 * values.std() / math.sqrt(values.size) + 1e-7)
 
 
 @KINDS

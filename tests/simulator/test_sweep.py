@@ -15,6 +15,7 @@ from simulator.files import read_toml, sole_writer
 from simulator.grid import read_grid
 from simulator.pictures import read_sweep
 from simulator.sweep import Done, Sweep
+from tests.folders import names
 from tests.simulator.descriptions import BN, UNITS, dropout, experiment, linear
 
 READY_MADE = sorted((Path(__file__).parents[2] / "simulator" / "grids").glob("*.toml"))
@@ -53,10 +54,6 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> str:
 
 def rows(text: str) -> list[dict[str, str]]:
     return list(csv.DictReader(text.splitlines()))
-
-
-def names(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
 
 
 def test_a_row_for_each_point_and_bn_in_the_order_of_the_points(whole: str):

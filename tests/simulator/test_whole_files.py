@@ -10,12 +10,9 @@ import pytest
 
 from simulator import files
 from simulator.files import output, read_toml, replace, require_other, sole_writer, whole_file
+from tests.folders import names
 
 MEGABYTE = 2**20
-
-
-def names(folder: Path) -> set[str]:
-    return {path.name for path in folder.iterdir()}
 
 
 def test_a_toml_file_of_a_megabyte_is_read_and_a_larger_one_is_not(tmp_path: Path):
