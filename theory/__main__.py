@@ -5,6 +5,7 @@ import io
 import os
 import sys
 from dataclasses import dataclass
+from difflib import get_close_matches
 from itertools import groupby
 from typing import Literal
 
@@ -17,7 +18,7 @@ from theory.expectation import AXIOMS
 from theory.rendering import document
 
 BAD_INPUT, INTERRUPTED = 2, 130
-NAME_WIDTH, TITLE_WIDTH = 20, 80
+GAP = 2  # between columns
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,10 @@ class List:
 
     def __call__(self) -> None:
         """Print the list."""
+        name_width = GAP + max(map(len, EQUATIONS))
+        title_width = GAP + max(len(equation.title) for equation in EQUATIONS.values())
         for name, equation in EQUATIONS.items():
-            print(f"{name:{NAME_WIDTH}}{equation.title:{TITLE_WIDTH}}{equation.text()}")
+            print(f"{name:{name_width}}{equation.title:{title_width}}{equation.text()}")
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,9 @@ def silence_stdout() -> None:
 
 def _find(name: str) -> Equation:
     if name not in EQUATIONS:
-        raise ValueError(f"name = {name}: must be one of {', '.join(EQUATIONS)}")
+        near = get_close_matches(name.lower(), EQUATIONS, n=1)
+        meant = f"; did you mean {near[0]}?" if near else ""
+        raise ValueError(f"name = {name}: must be one of {', '.join(EQUATIONS)}{meant}")
     return EQUATIONS[name]
 
 

@@ -66,9 +66,10 @@ def test_the_last_line_of_eval_is_the_value(words: list[str], value: float, run:
 def test_list_names_every_equation_in_one_line_each(run: Run):
     code, out, err = run("list")
     assert (code, err) == (0, "")
-    lines = out.splitlines()
-    assert [line.split()[0] for line in lines] == list(EQUATIONS)
-    assert all(equation.text() in line for equation, line in zip(EQUATIONS.values(), lines, strict=True))
+    columns = [[part.strip() for part in line.split("  ") if part] for line in out.splitlines()]
+    assert columns == [[name, equation.title, equation.text()] for name, equation in EQUATIONS.items()]
+    starts = {line.index(equation.text()) for line, equation in zip(out.splitlines(), EQUATIONS.values(), strict=True)}
+    assert len(starts) == 1
 
 
 def test_list_to_a_reader_that_leaves_early_makes_no_noise():
@@ -190,7 +191,8 @@ def test_bad_input_is_refused_in_one_line(case: str, run: Run):
         (["eval", "eq6", "c=0", "c=1"], "c is given twice: 0 and 1"),
         (["eval", "eq6", "retain=0.5"], "eq6 needs c: it takes retain, c, v"),
         (["eval", "eq6", "p=1"], "eq6 does not take p: it takes retain, c, v"),
-        (["show", "eq99"], f"name = eq99: must be one of {', '.join(EQUATIONS)}"),
+        (["show", "proofs"], f"name = proofs: must be one of {', '.join(EQUATIONS)}"),
+        (["show", "EQ10"], f"name = EQ10: must be one of {', '.join(EQUATIONS)}; did you mean eq10?"),
     ],
 )
 def test_what_is_wrong_is_told_in_full(words: list[str], line: str, run: Run):
