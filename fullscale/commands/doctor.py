@@ -133,7 +133,7 @@ class Doctor:
                     raise refusal(name, getattr(self, name), "must not be given with --batches")
             return file_batches(self.batches)
         if self.input is None:
-            raise refusal("input", None, "must be given, such as 3x224x224; only --batches needs none")
+            raise refusal("input", "nothing", "must be given, such as 3x224x224; only --batches needs none")
         sizes = shape(self.input)
         if self.data is None:
             return random_batches(sizes, self.batch, self.count, self.seed)

@@ -51,7 +51,7 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 BAD = {
     "no model": ([], "required"),
-    "no input": (["odd_nets:net"], "input = None: must be given, such as 3x224x224; only --batches needs none"),
+    "no input": (["odd_nets:net"], "input = nothing: must be given, such as 3x224x224; only --batches needs none"),
     "no colon": (["odd_nets", *OWN], "model = odd_nets: must be MODULE:FACTORY"),
     "unknown factory": (["odd_nets:nets", *OWN], "model = odd_nets:nets: odd_nets has no nets; did you mean net"),
     "raises": (["odd_nets:net(drop=7)", *OWN], "model = odd_nets:net(drop=7): net raised ValueError: dropout prob"),
