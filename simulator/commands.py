@@ -115,20 +115,20 @@ class SweepOver:
         require_other(out, path)
         with in_file(path):
             sweep = Sweep(read_toml(path))
-        points, done = len(sweep.grid.settings), Done(0, 0)
+        points, done = len(sweep.grid.settings), 0
         try:
             with in_file(path), Bar(sweep.samples) as bar:
 
                 def keep(now: Done) -> None:
                     nonlocal done
-                    done = now
-                    bar.show(done.samples, f"{done.points} of {points} points")
+                    done = now.points
+                    bar.show(now.samples, f"{done} of {points} points")
 
                 new = sweep.run(out, threads=threads, progress=keep)
         except KeyboardInterrupt:
             if not out.exists():
                 return complain(f"interrupted before one of {points} points was done; nothing is kept", INTERRUPTED)
-            told = f"interrupted with {done.points} of {points} points done, which are kept in {self.out}"
+            told = f"interrupted with {done} of {points} points done, which are kept in {self.out}"
             return complain(f"{told}; the same command goes on", INTERRUPTED)
         say(f"{self.out}: {points} points, {new} of them new")
         return 0

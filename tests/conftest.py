@@ -1,10 +1,11 @@
 """The whole suite runs in two processes, a file in one of them; a part of it runs as it is asked to."""
 
 import os
-import shutil
 from pathlib import Path
 
 import pytest
+
+from tests.folders import copy_project
 
 HERE = Path(__file__).parent
 PROCESSES = 2
@@ -25,10 +26,4 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 @pytest.fixture
 def tree(tmp_path: Path) -> Path:
     """A copy of the project."""
-    unneeded = shutil.ignore_patterns(".*", "__pycache__", "report")
-
-    def left_out(folder: str, names: list[str]) -> set[str]:
-        made_here = {"data", "dist", "mutants", "runs"} if Path(folder) == HERE.parent else set[str]()
-        return unneeded(folder, names) | made_here
-
-    return shutil.copytree(HERE.parent, tmp_path / "tree", ignore=left_out)
+    return copy_project(tmp_path / "tree")

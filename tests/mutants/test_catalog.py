@@ -1,6 +1,7 @@
 """What mutmut leaves is read rightly, and nothing is excused that no test has looked at."""
 
 import json
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ import pytest
 from tests.mutants import __main__ as command
 from tests.mutants import kept
 from tests.mutants.catalog import Change, catalog
+from tests.mutants.copied import copy_for
+from tests.mutants.rooms import ROOMS
 
 CODE = """
 def x_half__mutmut_orig(x, by=2):
@@ -57,7 +60,6 @@ def counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the counts are kept; one mutant is known to be equivalent."""
     file = tmp_path / "counts.json"
     monkeypatch.setattr(kept, "COUNTS", file)
-    monkeypatch.setattr(command, "COUNTS", file)
     monkeypatch.setattr(command, "equivalents", lambda: {DRAWN: "None is as false as False"})
     monkeypatch.setattr(command, "code_of", lambda _: "0")
     return file
@@ -79,15 +81,23 @@ def counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_only_what_a_test_has_failed_is_killed_and_only_what_survived_is_equivalent(
     tmp_path: Path, counted: Path, codes: tuple[int | None, ...], code: int, columns: tuple[int, int]
 ) -> None:
-    assert command.main([str(made(tmp_path, *codes))]) == code
+    assert command.count([made(tmp_path, *codes)]) == code
     own = {"code": "0", "killed": columns[0], "equivalent": columns[1], "left": 3 - sum(columns)}
     assert json.loads(counted.read_bytes()) == {"room/half.py": own}
 
 
-@pytest.mark.parametrize("arguments", [["no-such-folder"], ["a", "b"], ["--help"]])
-def test_where_there_are_no_mutants_nothing_is_counted(
-    counted: Path, capsys: pytest.CaptureFixture[str], arguments: list[str]
-) -> None:
-    assert command.main(arguments) == 2
-    assert capsys.readouterr().err == (f"FOLDER = {' '.join(arguments)}: must be the one that `mutmut run` has made\n")
+def test_an_unknown_room_is_refused_in_one_line(counted: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command.main(["kitchen"]) == 2
+    assert capsys.readouterr().err == f"ROOM = kitchen: must be one of {', '.join(ROOMS)}\n"
     assert not counted.exists()
+
+
+def test_a_copy_is_of_the_project_as_it_is_and_keeps_what_was_found(tmp_path: Path) -> None:
+    for name in ("mutants/simulator", "simulator/gone"):
+        (tmp_path / name).mkdir(parents=True)
+    copy_for(ROOMS["simulator"], tmp_path)
+    settings = tomllib.loads((tmp_path / "pyproject.toml").read_text())["tool"]["mutmut"]
+    assert settings["only_mutate"] == ["simulator/*.py"]
+    assert all((tmp_path / name).exists() for name in [*settings["also_copy"], "mutants/simulator"])
+    assert not (tmp_path / "simulator" / "gone").exists()
+    assert (tmp_path / "simulator" / "stack.py").read_bytes() == (kept.ROOT / "simulator" / "stack.py").read_bytes()
