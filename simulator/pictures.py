@@ -214,7 +214,7 @@ def _map(sweep: Sweep, x: str, over: str, y: str) -> Figure:
     across, up = (np.unique([place[side] for place in places]) for side in (0, 1))
     _scale(axes, "x", across, swept=True)
     _scale(axes, "y", up, swept=True)
-    norm = (LogNorm if _wide(values) else Normalize)(float(values.min()), float(values.max()))
+    norm = LogNorm() if _wide(values) else Normalize()  # between the ends of what is drawn
     look: dict[str, Any] = {"cmap": "cividis", "norm": norm}
     if len(places) == across.size * up.size:
         grid = np.array([[places[a, b][y] for a in across] for b in up])
