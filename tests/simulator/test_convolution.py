@@ -116,6 +116,7 @@ def test_a_worked_example():
     assert Convolution([[[[1, 0], [0, -1]]]])(x).tolist() == [[[[-4, -4], [-4, -4]]]]
     assert Convolution([[[[1, 0], [0, -1]]]], stride=3, padding=1)(x).tolist() == [[[[0, 0], [0, 8]]]]
     assert AveragePool(2, stride=1)(x).tolist() == [[[[2, 3], [5, 6]]]]
+    assert Convolution([[[[2]]]], stride=(1, 2))(x).tolist() == (2 * x[..., ::2]).tolist()
     assert AveragePool(2)(x).tolist() == [[[[2]]]]
     assert AveragePool((1, 3))(x).tolist() == [[[[1], [4], [7]]]]
 

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from simulator.contracts import Array
 from simulator.draws import BLOCK, Draw, DType, gaussian32, standardised, words
 from tests.simulator.agreement import agrees
+from tests.simulator.given import given_words
 
 EVERY_DRAW = pytest.mark.parametrize("draw", get_args(Draw))
 EVERY_DTYPE = pytest.mark.parametrize("dtype", get_args(DType))
@@ -142,6 +143,12 @@ def test_every_place_of_an_odd_count_is_normal():
         assert agrees(z[:, i] ** 2, 1)
         assert agrees(z[:, i] ** 4, 3)
         assert all(agrees(z[:, i] ** 2 * z[:, j] ** 2, 1) for j in range(i))
+
+
+def test_the_farthest_of_these_gaussians_is_finite():
+    far, middle = gaussian32(given_words(0), (2,))
+    assert far == pytest.approx(math.sqrt(2 * math.log(2**33)), rel=1e-6)
+    assert middle == 0
 
 
 @EVERY_WIDTH

@@ -78,8 +78,8 @@ def test_an_estimate_shows_two_digits_of_its_error(estimate: Estimate, text: str
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: BatchMeans(samples_per_batch=1), r"names = \(\)"),
-        (lambda: BatchMeans("x", "x", samples_per_batch=1), r"names = \('x', 'x'\)"),
+        (lambda: BatchMeans(samples_per_batch=1), r"names = \(\): must be one or more different names$"),
+        (lambda: BatchMeans("x", "x", samples_per_batch=1), r"names = \('x', 'x'\): must be one or more different"),
         (lambda: BatchMeans("x", samples_per_batch=0), "samples_per_batch = 0: must be a whole number >= 1"),
         (lambda: collect(np.ones((3, 3)), []), r"rows' shape = \(3, 3\): must be \(batches, 2\)"),
         (lambda: collect(np.full((3, 2), np.nan), []), "rows: must be finite"),
@@ -89,5 +89,15 @@ def test_an_estimate_shows_two_digits_of_its_error(estimate: Estimate, text: str
     ],
 )
 def test_what_cannot_be_estimated_is_refused(call, message: str):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises(ValueError, match=f"^{message}"):
         call()
+
+
+def test_rows_of_singles_are_averaged_in_doubles():
+    rows = np.array([[2**24, 0], [1, 0], [1, 0]], dtype=np.float32)
+    assert collect(rows, []).mean("x").value == (2**24 + 2) / 3
+
+
+def test_deviations_whose_squares_underflow_are_not_taken_for_none():
+    with pytest.raises(FloatingPointError):
+        collect(np.array([[0.0, 0.0], [1e-200, 0.0]]), [])

@@ -129,3 +129,8 @@ def test_what_does_not_fit_is_refused(call, message: str):
     with pytest.raises(ValueError, match=f"^{re.escape(message)}$") as refused:
         call()
     assert "\n" not in str(refused.value)
+
+
+def test_weights_are_kept_in_doubles_whatever_they_are_given_in():
+    assert Linear([[1, 2]]).weight.dtype == np.float64
+    assert Linear(np.ones((1, 2), np.float32)).weight.dtype == np.float64

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from simulator import Dropout, GaussianDropout, Noise, Uout
 from tests.simulator.agreement import agrees
+from tests.simulator.given import given_words
 
 NOISES = st.one_of(
     st.builds(Dropout, st.floats(0.05, 0.95)),
@@ -205,3 +206,15 @@ class ZeroBits(np.random.Generator):
 def test_what_random_bits_cannot_express_is_refused(noise: Dropout, dtype: Any, told: str):
     with pytest.raises(ValueError, match=f"^{re.escape(told)}$"):
         noise.train(np.ones(4, dtype), np.random.default_rng(0))
+
+
+def test_dropout_keeps_the_words_below_retain_times_2_to_the_64():
+    kept = Dropout(0.5).train(np.ones((2, 1)), given_words(2**63 - 1, 2**63))
+    assert kept.tolist() == [[2], [0]]
+
+
+def test_dropout_that_keeps_all_draws_nothing():
+    rng = np.random.default_rng(0)
+    before = rng.bit_generator.state
+    assert Dropout(1).train(np.full((2, 3), 0.7), rng).tolist() == np.full((2, 3), 0.7).tolist()
+    assert rng.bit_generator.state == before

@@ -1,3 +1,4 @@
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -9,6 +10,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from simulator import (
     Array,
@@ -65,6 +67,23 @@ def test_each_item_is_done_once(items: list[int], threads: int):
 def test_tasks_run_side_by_side():
     together = threading.Barrier(3, timeout=20)  # nobody passes before all three are here
     assert len(set(in_order(lambda _: together.wait(), range(3), 3))) == 3
+
+
+def test_one_thread_does_one_task_after_the_other():
+    def slow(_: int) -> int:
+        time.sleep(0.001)
+        return threading.get_ident()
+
+    assert len(set(in_order(slow, range(20), 1))) == 1
+
+
+def test_meanwhile_blas_keeps_to_one_thread():
+    def threads_of_blas(_: int) -> set[int]:
+        return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "blas"}
+
+    with threadpool_limits(2, user_api="blas"):
+        assert threads_of_blas(0) == {2}
+        assert list(in_order(threads_of_blas, range(2), 2)) == [{1}, {1}]
 
 
 @THREADS
@@ -138,6 +157,15 @@ def test_the_caller_s_error_settings_hold_in_the_threads(threads: int):
         assert list(in_order(divide, [0, 1, 2], threads)) == [np.inf, 1, 0.5]
     with np.errstate(divide="raise"), pytest.raises(FloatingPointError):
         list(in_order(divide, [1, 0, 2], threads))
+
+
+@pytest.mark.parametrize(("counted", "expected"), [(7, 7), (None, 1)])
+def test_where_no_process_is_bound_to_cores_all_count(
+    monkeypatch: pytest.MonkeyPatch, counted: int | None, expected: int
+):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: counted)
+    assert cores(None) == expected
 
 
 def test_there_is_a_core_and_no_less():

@@ -190,6 +190,7 @@ OF_BLOCKS: list[tuple[str, dict[str, Any]]] = [
     ("layers[1]: is layer number 10001, and at most 10000 are allowed", stack(repeated(9999, RELU))),
     (f"layers{'[0].branch' * 20}: is nested more than 20 deep", stack(nested(20))),
     (f"layers[0]{'.layers[0]' * 5}...: is nested more than 100 deep", stack(ENDLESS)),
+    (f"{'X' * 60}...: is nested more than 100 deep", {"X" * 70: [ENDLESS]}),
 ]
 OF_MEASURING: list[tuple[str, dict[str, Any]]] = [
     ("measure.bach = 1: is no key that is known here; did you mean batch?", stack(bach=1)),

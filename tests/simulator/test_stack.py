@@ -255,6 +255,7 @@ def measured(**change: Any) -> None:
             "moving statistics: empty, train on at least one batch before testing",
         ),
         (lambda: trained(batches=0), "batches = 0: must be a whole number >= 1"),
+        (lambda: trained(batch=0), "batch = 0: must be a whole number >= 1"),
         (lambda: trained(batch=1), "m = 1: a batch must have >= 2 values a unit, over batch and positions"),
         (lambda: measured(replicas=1), "replicas = 1: must be a whole number >= 2"),
         (lambda: measured(batch=1), "batch = 1: must be a whole number >= 2"),

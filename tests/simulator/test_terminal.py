@@ -81,6 +81,15 @@ def test_a_bar_on_stderr_tells_how_far_it_is_and_goes_when_it_is_done(capsys: py
     assert err.endswith("\x1b[1A\x1b[2K")  # up, and the line is empty
 
 
+@pytest.mark.usefixtures("terminal")
+def test_a_bar_tells_its_rate(capsys: pytest.CaptureFixture[str]) -> None:
+    with Bar(1000) as bar:
+        for samples in (250, 500, 750):
+            bar.show(samples)
+        bar.refresh()
+    assert "samples/s" in capsys.readouterr().err
+
+
 def test_where_stderr_is_no_terminal_there_is_no_bar(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
