@@ -18,6 +18,7 @@ from theory.symbols import c, cos2, d, i, j, p, rho, rho_ax, shift, v, var_test,
 SECTION = "beyond Section 3.2"
 EIGENVALUES = v * ((1 + (d - 1) * rho) * cos2 + (1 - rho) * (1 - cos2))
 ADDED = (1 - p) * (c**2 + v) / p
+SHIFT_BY_WIDTH = SHIFT.subs(d * cos2, width)
 
 
 def rho_bound() -> Equation:
@@ -41,7 +42,9 @@ def cos2_bound() -> Equation:
     )
     statement = Eq(d * SQUARES * (1 - cos2), lagrange)
     title = "cos²θ <= 1, with equality where all weights agree"
-    return Equation("cos2-bound", title, "Section 3.2, Eq. 11", statement, (domain.WEIGHTS,), derivation)
+    return Equation(
+        "cos2-bound", title, "Section 3.2, Eq. 11", statement, (domain.WEIGHTS,), derivation, where={cos2: COS2}
+    )
 
 
 def spectrum() -> Equation:
@@ -54,7 +57,8 @@ def spectrum() -> Equation:
     )
     parameters = (domain.V, domain.RHO, domain.D, domain.COS2)
     title = "what Var_Test / Σ w² is made of: two eigenvalues"
-    return Equation("spectrum", title, SECTION, Eq(var_test / SQUARES, EIGENVALUES), parameters, derivation)
+    statement = Eq(var_test / SQUARES, EIGENVALUES)
+    return Equation("spectrum", title, SECTION, statement, parameters, derivation, where={var_test: Var(TEST_SUM)})
 
 
 def deficit() -> Equation:
@@ -69,7 +73,8 @@ def deficit() -> Equation:
         .at_least(0, "p < 1 makes the numerator positive, and the denominator with it", margin, positive=(1 - p,))
     )
     title = "how far the shift is from 1: Delta(p, d) < 1 for p < 1"
-    return Equation("deficit", title, "Section 3.2", Eq(1 - shift, formula), SHIFT_PARAMETERS, derivation)
+    statement = Eq(1 - shift, formula)
+    return Equation("deficit", title, "Section 3.2", statement, SHIFT_PARAMETERS, derivation, where={shift: SHIFT})
 
 
 def width_needed() -> Equation:
@@ -84,7 +89,9 @@ def width_needed() -> Equation:
     )
     title = "1 - Δ is at least (1 - p)/(1 - p + p d): the width that a given shift needs"
     statement = Eq(1 - shift - least, gap)
-    return Equation("width-needed", title, SECTION, statement, SHIFT_PARAMETERS, derivation, ("d >= 2, p < 1",))
+    hypotheses = ("d >= 2, p < 1",)
+    where = {shift: SHIFT}
+    return Equation("width-needed", title, SECTION, statement, SHIFT_PARAMETERS, derivation, hypotheses, where)
 
 
 def rho_ax_bound() -> Equation:
@@ -98,7 +105,8 @@ def rho_ax_bound() -> Equation:
     statement = Eq(rho**2 - rho_ax**2, margin)
     parameters = (domain.RETAIN, domain.C, domain.V, domain.RHO)
     title = "Dropout only weakens a correlation: |ρᵃˣ| <= |ρ|"
-    return Equation("rho-ax-bound", title, "Section 3.2, Eq. 7", statement, parameters, derivation)
+    source = "Section 3.2, Eq. 7"
+    return Equation("rho-ax-bound", title, source, statement, parameters, derivation, where={rho_ax: RHO_AX})
 
 
 def a_against_b() -> Equation:
@@ -114,7 +122,8 @@ def a_against_b() -> Equation:
     title = "the shift of case (b) minus that of case (a)"
     statement = Eq(shift - v / UNIT_VAR_TRAIN, difference)
     hypotheses = ("p < 1, for the sign: without Dropout both are 1",)
-    return Equation("a-against-b", title, SECTION, statement, SHIFT_PARAMETERS, derivation, hypotheses)
+    where = {shift: SHIFT}
+    return Equation("a-against-b", title, SECTION, statement, SHIFT_PARAMETERS, derivation, hypotheses, where)
 
 
 def monotone_retain() -> Equation:
@@ -128,7 +137,8 @@ def monotone_retain() -> Equation:
     hypotheses = ("Var_Test > 0",)
     title = "the shift's derivative in p: less Dropout shifts less"
     statement = Eq(Derivative(shift, p, evaluate=False), slope)
-    return Equation("monotone-retain", title, SECTION, statement, SHIFT_PARAMETERS, derivation, hypotheses)
+    where = {shift: SHIFT}
+    return Equation("monotone-retain", title, SECTION, statement, SHIFT_PARAMETERS, derivation, hypotheses, where)
 
 
 def by_width() -> Equation:
@@ -138,7 +148,7 @@ def by_width() -> Equation:
     bound = ADDED / (v * rho * width)
     margin = ADDED * (v * (1 - rho) + ADDED) / (v * rho * width * (v * rho * width + v * (1 - rho) + ADDED))
     derivation = (
-        Derivation(1 - SHIFT.subs(d * cos2, width))
+        Derivation(1 - SHIFT_BY_WIDTH)
         .equals(formula, "one fraction")
         .at_most(bound, "for ρ > 0; so it vanishes as K = d cos²θ grows", margin, positive=(rho,))
     )
@@ -148,7 +158,8 @@ def by_width() -> Equation:
     )
     parameters = (domain.RETAIN, domain.C, domain.V, domain.RHO, domain.WIDTH)
     title = "how far the shift is from 1 at K = d cos²θ, and what K does"
-    return Equation("limit-width", title, "Section 3.2", Eq(1 - shift, formula), parameters, derivation, hypotheses)
+    statement, where = Eq(1 - shift, formula), {shift: SHIFT_BY_WIDTH}
+    return Equation("limit-width", title, "Section 3.2", statement, parameters, derivation, hypotheses, where)
 
 
 def monotone_width() -> Equation:
@@ -157,7 +168,7 @@ def monotone_width() -> Equation:
     quotient = v * ADDED / (v * kept + ADDED) ** 2
     slope = rho * quotient
     derivation = (
-        Derivation(diff(SHIFT.subs(d * cos2, width), width))
+        Derivation(diff(SHIFT_BY_WIDTH, width))
         .equals(slope, "the derivative")
         .with_sign_of(rho, "every other factor is positive", quotient, positive=(1 - p, kept))
     )
@@ -165,7 +176,8 @@ def monotone_width() -> Equation:
     title = "the shift's derivative in K = d cos²θ: it has the sign of ρ"
     statement = Eq(Derivative(shift, width, evaluate=False), slope)
     hypotheses = ("p < 1 and Var_Test > 0, for the sign",)
-    return Equation("monotone-width", title, SECTION, statement, parameters, derivation, hypotheses)
+    where = {shift: SHIFT_BY_WIDTH}
+    return Equation("monotone-width", title, SECTION, statement, parameters, derivation, hypotheses, where)
 
 
 def uncorrelated() -> Equation:
@@ -191,9 +203,8 @@ def limit_retain() -> Equation:
     )
     hypotheses = ("Var_Test > 0",)
     title = "how far the shift is from 1 beside Var_Test, and what p -> 1 does"
-    return Equation(
-        "limit-retain", title, "Section 3", Eq(1 - shift, formula), SHIFT_PARAMETERS, derivation, hypotheses
-    )
+    statement, where = Eq(1 - shift, formula), {shift: SHIFT}
+    return Equation("limit-retain", title, "Section 3", statement, SHIFT_PARAMETERS, derivation, hypotheses, where)
 
 
 def table2_constant() -> Equation:
@@ -203,4 +214,5 @@ def table2_constant() -> Equation:
     parameters = (domain.C, domain.V, domain.RHO, domain.D, domain.COS2)
     statement = Eq((1 / shift - 1) * p / (1 - p), formula)
     title = "what does not depend on p"
-    return Equation("constant-in-retain", title, SECTION, statement, parameters, derivation, ("p < 1",))
+    where = {shift: SHIFT}
+    return Equation("constant-in-retain", title, SECTION, statement, parameters, derivation, ("p < 1",), where)

@@ -208,6 +208,15 @@ def test_an_equation_must_state_what_was_derived():
         Equation("wrong", "", "", Eq(var_train, VAR_TRAIN * ABOUT_1), (), derived)
 
 
+def test_an_equation_about_more_than_a_symbol_must_be_derived_from_it():
+    derived = Derivation(1 - VAR_TRAIN / v).equals(-SLACK / v, "one fraction")
+    about = {"derivation": derived, "where": {var_train: VAR_TRAIN}}
+    assert Equation("right", "", "", Eq(1 - var_train / v, -SLACK / v), (), **about).formula == -SLACK / v
+    for left in (1 + var_train / v, 2 - var_train / v, 1 - var_test / v):
+        with pytest.raises(DerivationError, match=r"wrong: derived from .* but it is about"):
+            Equation("wrong", "", "", Eq(left, -SLACK / v), (), **about)
+
+
 def test_an_equation_must_hold_with_its_sums_written_out():
     unchecked = Derivation(TEST_SUM, (Step("=", TEST_VARIANCE + s2, "said, not shown", INPUT_AXIOMS),))
     with pytest.raises(DerivationError, match="not an identity at d = 2"):
