@@ -258,7 +258,7 @@ SPOILT = {
     "a BN twice": (lambda text: text + text.splitlines()[-1] + "\n", "line 14: not a sweep's CSV: bn = "),
     "a point twice": (lambda text: text + "".join(text.splitlines(keepends=True)[-2:]), "line 15: ends a point"),
     "other columns": (lambda text: text.replace("retain", "drop"), 'it has "drop" and lacks "retain"'),
-    "no such columns": (lambda text: text.replace("activation,retain", "p,q"), 'it has "p" and lacks "activation"'),
+    "no such columns": (lambda text: text.replace("activation,retain", "p,q"), ': it has "p" and lacks "activation"\n'),
     "another order": (
         lambda text: text.replace("activation,retain", "retain,activation"),
         "line 1: has other columns than this sweep: it has them in another order",
@@ -280,7 +280,7 @@ def test_a_file_of_anything_else_is_refused_untouched(spoil: Any, told: str, who
     assert before != whole.encode()
     with pytest.raises(ValueError) as refused:  # noqa: PT011 - what it tells is compared below
         Sweep(FULL).run(file)
-    assert told in str(refused.value)
+    assert told in f"{refused.value}\n"
     assert str(refused.value).startswith(f"out = {file}: ")
     assert "\n" not in str(refused.value)
     assert file.read_bytes() == before

@@ -118,7 +118,7 @@ def test_what_stdout_has_no_letters_for_is_escaped(monkeypatch: pytest.MonkeyPat
     assert printed.getvalue() == b"\\u03c1 = 0.5\n"
 
 
-def test_a_program_without_such_a_command_line_says_so(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(ValueError, match=r"shell"):
-        run({"go": dict}, "simulator", ["go", "--tyro-print-completion", "no-such-shell"])
+def test_a_shell_without_completions_is_told_apart(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(ValueError, match=r"^Shell should be one .* but got no-such-shell$"):
+        run({"go": dict, "stay": dict}, "simulator", ["--tyro-print-completion", "no-such-shell"])
     assert capsys.readouterr().out == ""

@@ -1,11 +1,12 @@
-"""How many threads a measurement takes: as many as help, and have the memory."""
+"""How many threads a measurement takes, as many as help and have the memory; and what they keep meanwhile."""
 
 import os
+from typing import Any
 
 import numpy as np
 import pytest
 
-from simulator import BatchNorm, Equicorrelated, Layer, Linear, ReLU, Residual, Stack
+from simulator import Array, BatchNorm, Equicorrelated, Layer, Linear, ReLU, Residual, Stack
 
 # Alive at once, for a sample: 64 inputs that are held, a BN's 96 inputs and outputs, each twice: 512 doubles.
 WIDENS = Stack([Linear(np.ones((96, 64))), BatchNorm(96)])
@@ -54,3 +55,24 @@ def test_a_batch_without_the_memory_is_refused_and_told_what_has_it(
     with pytest.raises(ValueError) as refused:  # noqa: PT011 - what it tells is compared below
         stack.workers(INPUTS, batch, threads)
     assert str(refused.value) == f"batch = {batch}: {told}"
+
+
+class Counted:
+    """Inputs that are counted as they are drawn: batches of 1 MB."""
+
+    def __init__(self) -> None:
+        self.drawn = 0
+
+    def sample(self, n: int, rng: np.random.Generator) -> Array:
+        self.drawn += n
+        return rng.standard_normal((n, 4))
+
+
+@pytest.mark.parametrize(("batches", "threads", "passes"), [(15, 1, 1), (16, 1, 3), (7, 2, 1), (8, 2, 3)])
+def test_inputs_are_drawn_once_where_all_threads_together_keep_up_to_16_mb_of_them(
+    batches: int, threads: int, passes: int
+):
+    inputs, batch = Counted(), 2**15  # 2^20 bytes
+    options: dict[str, Any] = {"replicas": 2, "batches": batches, "batch": batch, "epochs": 2, "threads": threads}
+    Stack([BatchNorm(4)]).measure(inputs, np.random.default_rng(0), **options)
+    assert inputs.drawn == 1 + 2 * passes * batches * batch  # one to see how large a sample is
