@@ -6,8 +6,6 @@ from pathlib import Path
 
 from tests.mutants.kept import ROOT
 
-PRELOADED = "tests/mutants/preloaded.txt"
-
 
 @dataclass(frozen=True)
 class Room:
@@ -17,14 +15,11 @@ class Room:
         package: a folder of the project.
         modules: of it, by name or pattern.
         tests: files, or folders of them.
-        preloads: whether a mutant's process imports the package anew, as it must where importing it is most of what it
-            does; otherwise the tests are collected once, which is faster.
     """
 
     package: str
     modules: tuple[str, ...]
     tests: tuple[str, ...]
-    preloads: bool = False
 
     def files(self) -> Iterator[Path]:
         """Yield those with a function in them."""
@@ -34,7 +29,6 @@ class Room:
     def settings(self) -> Mapping[str, object]:
         """Say so in mutmut's words."""
         others = [name for name in ("theory", "simulator", "fullscale", "paper_checks") if name != self.package]
-        warmup = {"forkserver_warmup": "import", "preload_modules_file": PRELOADED} if self.preloads else {}
         return {
             "source_paths": [self.package],
             "only_mutate": [f"{self.package}/{pattern}" for pattern in self.modules],
@@ -43,7 +37,7 @@ class Room:
             "pytest_add_cli_args": OPTIONS,
             "process_isolation": "forkserver",  # torch's threads do not survive a fork
             "forkserver_warmup": "collect",
-        } | warmup
+        }
 
 
 OPTIONS = (
