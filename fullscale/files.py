@@ -28,7 +28,7 @@ def replace(path: Path, content: bytes) -> None:
     """Put bytes in a file's place, at one stroke, and wait until the disk has them.
 
     Raises:
-        ValueError: if it cannot be written; the file then stays as it was.
+        ValueError: as `replace_all` does.
     """
     replace_all({path: content})
 
@@ -52,8 +52,8 @@ def replace_all(contents: Mapping[Path, bytes]) -> None:
         for path in contents:
             with _writing(path):
                 unfinished[path].replace(path)
-        for directory in {path.parent for path in contents}:
-            with _writing(directory, "is written, but the disk may not have it yet"):
+        for directory, path in {path.parent: path for path in contents}.items():
+            with _writing(path, "is written, but the disk may not have it yet"):
                 _settle(directory)
     finally:
         for each in unfinished.values():

@@ -23,6 +23,8 @@ ALLOWED_IN = {
     "tests/simulator/drawn.py": DRAWING,
     "tests/simulator/test_pictures_curves.py": DRAWING,
     "tests/simulator/test_terminal.py": {"rich"},
+    "tests/simulator/test_parallel.py": {"threadpoolctl"},
+    "tests/simulator/test_pytorch.py": {"threadpoolctl"},
     "tests/mutants/choosing.py": {"mutmut"},
     "fullscale/files.py": {"safetensors"},
     "fullscale/record.py": {"msgspec"},

@@ -55,5 +55,5 @@ def case_a_best() -> Equation:
     )
     parameters = (domain.RETAIN, domain.C, domain.V)
     title = "case (a): the shift is never closer to 1 than p"
-    statement, where = Eq(p - shift, gap), {shift: v / UNIT_VAR_TRAIN}
-    return Equation("case-a-best", title, "beyond Section 3.1", statement, parameters, derivation, where=where)
+    statement, meaning = Eq(p - shift, gap), {shift: v / UNIT_VAR_TRAIN}
+    return Equation("case-a-best", title, "beyond Section 3.1", statement, parameters, derivation, meaning=meaning)

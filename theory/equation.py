@@ -29,7 +29,7 @@ class Equation:
         parameters: the arguments that the right side depends on.
         hypotheses: what must hold beside the domains of the arguments and the axioms.
         derivation: from the left side's definition to the right side, every step verified.
-        where: what the symbols of the left side stand for, if it is more than a symbol; the derivation starts there.
+        meaning: of symbols on the left side, where that is more than one symbol; the derivation starts from it.
         defines: True where the statement is a definition, and the derivation shows what follows from it instead.
     """
 
@@ -40,7 +40,7 @@ class Equation:
     parameters: tuple[Parameter, ...]
     derivation: Derivation
     hypotheses: tuple[str, ...] = ()
-    where: Mapping[Expr, Expr] = field(default_factory=dict, hash=False)
+    meaning: Mapping[Expr, Expr] = field(default_factory=dict, hash=False)
     defines: bool = False
 
     def __post_init__(self) -> None:
@@ -51,9 +51,10 @@ class Equation:
         """
         if not self.defines and not vanishes(self.formula - self.derivation.equal_end):
             raise DerivationError(f"{self.name}: derived {self.derivation.equal_end}, but it states {self.formula}")
-        left = self.statement.lhs
-        if not self.defines and left.args and not vanishes(left.subs(self.where).doit() - self.derivation.start):
-            raise DerivationError(f"{self.name}: derived from {self.derivation.start}, but it is about {left}")
+        left, start = self.statement.lhs, self.derivation.start
+        about_more = bool(left.args or self.meaning) and not self.defines
+        if about_more and not vanishes(left.subs(self.meaning).doit() - start):
+            raise DerivationError(f"{self.name}: derived from {start}, but it is about {left}")
         for size in self.confirmed_at:
             if not self.derivation.confirmed_at(size):
                 raise DerivationError(f"{self.name}: not an identity at {self.derivation.upper} = {size}")

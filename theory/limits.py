@@ -43,7 +43,7 @@ def cos2_bound() -> Equation:
     statement = Eq(d * SQUARES * (1 - cos2), lagrange)
     title = "cos²θ <= 1, with equality where all weights agree"
     return Equation(
-        "cos2-bound", title, "Section 3.2, Eq. 11", statement, (domain.WEIGHTS,), derivation, where={cos2: COS2}
+        "cos2-bound", title, "Section 3.2, Eq. 11", statement, (domain.WEIGHTS,), derivation, meaning={cos2: COS2}
     )
 
 
@@ -58,7 +58,7 @@ def spectrum() -> Equation:
     parameters = (domain.V, domain.RHO, domain.D, domain.COS2)
     title = "what Var_Test / Σ w² is made of: two eigenvalues"
     statement = Eq(var_test / SQUARES, EIGENVALUES)
-    return Equation("spectrum", title, SECTION, statement, parameters, derivation, where={var_test: Var(TEST_SUM)})
+    return Equation("spectrum", title, SECTION, statement, parameters, derivation, meaning={var_test: Var(TEST_SUM)})
 
 
 def deficit() -> Equation:
@@ -74,7 +74,7 @@ def deficit() -> Equation:
     )
     title = "how far the shift is from 1: Delta(p, d) < 1 for p < 1"
     statement = Eq(1 - shift, formula)
-    return Equation("deficit", title, "Section 3.2", statement, SHIFT_PARAMETERS, derivation, where={shift: SHIFT})
+    return Equation("deficit", title, "Section 3.2", statement, SHIFT_PARAMETERS, derivation, meaning={shift: SHIFT})
 
 
 def width_needed() -> Equation:
@@ -90,8 +90,8 @@ def width_needed() -> Equation:
     title = "1 - Δ is at least (1 - p)/(1 - p + p d): the width that a given shift needs"
     statement = Eq(1 - shift - least, gap)
     hypotheses = ("d >= 2, p < 1",)
-    where = {shift: SHIFT}
-    return Equation("width-needed", title, SECTION, statement, SHIFT_PARAMETERS, derivation, hypotheses, where)
+    meaning = {shift: SHIFT}
+    return Equation("width-needed", title, SECTION, statement, SHIFT_PARAMETERS, derivation, hypotheses, meaning)
 
 
 def rho_ax_bound() -> Equation:
@@ -106,7 +106,7 @@ def rho_ax_bound() -> Equation:
     parameters = (domain.RETAIN, domain.C, domain.V, domain.RHO)
     title = "Dropout only weakens a correlation: |ρᵃˣ| <= |ρ|"
     source = "Section 3.2, Eq. 7"
-    return Equation("rho-ax-bound", title, source, statement, parameters, derivation, where={rho_ax: RHO_AX})
+    return Equation("rho-ax-bound", title, source, statement, parameters, derivation, meaning={rho_ax: RHO_AX})
 
 
 def a_against_b() -> Equation:
@@ -122,8 +122,8 @@ def a_against_b() -> Equation:
     title = "the shift of case (b) minus that of case (a)"
     statement = Eq(shift - v / UNIT_VAR_TRAIN, difference)
     hypotheses = ("p < 1, for the sign: without Dropout both are 1",)
-    where = {shift: SHIFT}
-    return Equation("a-against-b", title, SECTION, statement, SHIFT_PARAMETERS, derivation, hypotheses, where)
+    meaning = {shift: SHIFT}
+    return Equation("a-against-b", title, SECTION, statement, SHIFT_PARAMETERS, derivation, hypotheses, meaning)
 
 
 def monotone_retain() -> Equation:
@@ -137,8 +137,8 @@ def monotone_retain() -> Equation:
     hypotheses = ("Var_Test > 0",)
     title = "the shift's derivative in p: less Dropout shifts less"
     statement = Eq(Derivative(shift, p, evaluate=False), slope)
-    where = {shift: SHIFT}
-    return Equation("monotone-retain", title, SECTION, statement, SHIFT_PARAMETERS, derivation, hypotheses, where)
+    meaning = {shift: SHIFT}
+    return Equation("monotone-retain", title, SECTION, statement, SHIFT_PARAMETERS, derivation, hypotheses, meaning)
 
 
 def by_width() -> Equation:
@@ -158,8 +158,8 @@ def by_width() -> Equation:
     )
     parameters = (domain.RETAIN, domain.C, domain.V, domain.RHO, domain.WIDTH)
     title = "how far the shift is from 1 at K = d cos²θ, and what K does"
-    statement, where = Eq(1 - shift, formula), {shift: SHIFT_BY_WIDTH}
-    return Equation("limit-width", title, "Section 3.2", statement, parameters, derivation, hypotheses, where)
+    statement, meaning = Eq(1 - shift, formula), {shift: SHIFT_BY_WIDTH}
+    return Equation("limit-width", title, "Section 3.2", statement, parameters, derivation, hypotheses, meaning)
 
 
 def monotone_width() -> Equation:
@@ -176,8 +176,8 @@ def monotone_width() -> Equation:
     title = "the shift's derivative in K = d cos²θ: it has the sign of ρ"
     statement = Eq(Derivative(shift, width, evaluate=False), slope)
     hypotheses = ("p < 1 and Var_Test > 0, for the sign",)
-    where = {shift: SHIFT_BY_WIDTH}
-    return Equation("monotone-width", title, SECTION, statement, parameters, derivation, hypotheses, where)
+    meaning = {shift: SHIFT_BY_WIDTH}
+    return Equation("monotone-width", title, SECTION, statement, parameters, derivation, hypotheses, meaning)
 
 
 def uncorrelated() -> Equation:
@@ -203,8 +203,8 @@ def limit_retain() -> Equation:
     )
     hypotheses = ("Var_Test > 0",)
     title = "how far the shift is from 1 beside Var_Test, and what p -> 1 does"
-    statement, where = Eq(1 - shift, formula), {shift: SHIFT}
-    return Equation("limit-retain", title, "Section 3", statement, SHIFT_PARAMETERS, derivation, hypotheses, where)
+    statement, meaning = Eq(1 - shift, formula), {shift: SHIFT}
+    return Equation("limit-retain", title, "Section 3", statement, SHIFT_PARAMETERS, derivation, hypotheses, meaning)
 
 
 def table2_constant() -> Equation:
@@ -214,5 +214,5 @@ def table2_constant() -> Equation:
     parameters = (domain.C, domain.V, domain.RHO, domain.D, domain.COS2)
     statement = Eq((1 / shift - 1) * p / (1 - p), formula)
     title = "what does not depend on p"
-    where = {shift: SHIFT}
-    return Equation("constant-in-retain", title, SECTION, statement, parameters, derivation, ("p < 1",), where)
+    meaning = {shift: SHIFT}
+    return Equation("constant-in-retain", title, SECTION, statement, parameters, derivation, ("p < 1",), meaning)

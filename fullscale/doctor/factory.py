@@ -116,7 +116,8 @@ def _imported(spec: str, place: str) -> Any:
     try:
         return importlib.import_module(place)
     except (Exception, SystemExit) as error:  # a script may do anything
-        meant = f"; did you mean {place.removesuffix('.py')}?" if place.endswith(".py") else ""
+        within = isinstance(error, ModuleNotFoundError) and error.name == place  # the file itself was found
+        meant = f"; did you mean {place.removesuffix('.py')}?" if within and place.endswith(".py") else ""
         raise refusal("model", spec, f"{place} cannot be imported: {told(error)}{meant}") from error
 
 

@@ -37,7 +37,9 @@ def test_what_is_written_is_not_told_to_be_unwritable_if_the_disk_may_lack_its_n
             raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", failing_for_folders)
-    with pytest.raises(ValueError, match=f"^out = {tmp_path}: is written, but the disk may not have it yet: No space"):
+    with pytest.raises(
+        ValueError, match=f"^out = {tmp_path / 'one'}: is written, but the disk may not have it yet: No space"
+    ):
         replace_all({tmp_path / "one": b"new"})
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"one": b"new"}
 

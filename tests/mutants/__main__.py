@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import chain
 from pathlib import Path
 
 from rich.console import Console
@@ -27,19 +26,24 @@ def main(arguments: Sequence[str]) -> int:
     """Mutate a room, or some mutants by name, and count; without a room, count what was found in all.
 
     Returns:
-        0, or 1 if a mutant is left or mutmut fails, 2 if there is no such room, 130 after Ctrl-C.
+        0, or 1 if a mutant is left or mutmut fails, 2 if there is no such room or nothing to count, 130 after Ctrl-C.
     """
     if not arguments:
         return count(sorted(MADE.glob(f"*/{FOUND}")))
     room, *names = arguments
     if room not in ROOMS:
-        print(f"ROOM = {room}: must be one of {', '.join(ROOMS)}", file=sys.stderr)
-        return BAD_INPUT
-    copy_for(ROOMS[room], MADE / room)
+        return refused(f"ROOM = {room}: must be one of {', '.join(ROOMS)}")
     try:
+        copy_for(ROOMS[room], MADE / room)
         return mutated(MADE / room, names) or count([MADE / room / FOUND])
     except KeyboardInterrupt:
         return INTERRUPTED
+
+
+def refused(line: str) -> int:
+    """Say what is wrong, and return the exit code."""
+    print(line, file=sys.stderr)
+    return BAD_INPUT
 
 
 def mutated(place: Path, names: Sequence[str]) -> int:
@@ -50,15 +54,23 @@ def mutated(place: Path, names: Sequence[str]) -> int:
 
 
 def count(folders: Iterable[Path]) -> int:
-    """Count, keep and show what is in mutmut's folders; return 1 if a mutant is left."""
-    found = defaultdict[str, Counter[str]](Counter)
-    for mutant in chain.from_iterable(map(catalog, folders)):
-        found[mutant.change.file][sort := sort_of(mutant)] += 1
-        if sort == "left":
-            print(f"{mutant.name}: {mutant.outcome}\n- {mutant.change.before}\n+ {mutant.change.after}")
-    keep({file: Counts(code=code_of(file), **{name: each[name] for name in COLUMNS}) for file, each in found.items()})
+    """Count, keep and show what is in mutmut's folders; return 1 if a mutant is left, 2 if there are none at all."""
+    found = defaultdict[tuple[Path, str], Counter[str]](Counter)
+    for folder in folders:
+        for mutant in catalog(folder):
+            found[folder, mutant.change.file][sort := sort_of(mutant)] += 1
+            if sort == "left":
+                print(f"{mutant.name}: {mutant.outcome}\n- {mutant.change.before}\n+ {mutant.change.after}")
+    if not found:
+        return refused(f"ROOM: nothing has been mutated yet; name one of {', '.join(ROOMS)}")
+    keep({file: counted(folder.parent / file, each) for (folder, file), each in found.items()})
     show(counts())
     return 1 if any(each["left"] for each in found.values()) else 0
+
+
+def counted(source: Path, sorts: Mapping[str, int]) -> Counts:
+    """Put down what became of a file's mutants, with the digest of what was mutated."""
+    return Counts(code=code_of(source), **{name: sorts.get(name, 0) for name in COLUMNS})
 
 
 def sort_of(mutant: Mutant) -> str:

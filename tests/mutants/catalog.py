@@ -1,4 +1,4 @@
-"""The mutants that `mutmut run` has made: where each one is, what it changes, and what became of it."""
+"""The mutants that mutmut has made: where each one is, what it changes, and what became of it."""
 
 import ast
 import json
@@ -39,7 +39,7 @@ class Mutant:
     """One mutant.
 
     Attributes:
-        name: mutmut's, which `mutmut run NAME` takes.
+        name: mutmut's, which `python -m tests.mutants ROOM NAME` takes.
         change: what it is.
         outcome: "killed", "survived" or "open".
     """
@@ -50,8 +50,10 @@ class Mutant:
 
 
 def catalog(made: Path) -> Iterator[Mutant]:
-    """Yield all mutants below the folder that mutmut made, file by file."""
+    """Yield all mutants below the folder that mutmut made, file by file, of the files that still stand beside it."""
     for meta in sorted(made.rglob(METAS)):
+        if not (made.parent / meta.relative_to(made).with_suffix("")).exists():
+            continue
         codes: Mapping[str, int | None] = json.loads(meta.read_bytes())["exit_code_by_key"]
         yield from _of_file(made, meta.with_suffix(""), codes)
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from mutmut.state import state  # pyright: ignore[reportMissingImports] - of the group "mutation" alone
 
-ROOMS = ("theory", "simulator", "fullscale", "paper_checks")
+from tests.mutants.rooms import PACKAGES
+
 STATS = Path("mutmut-stats.json")
 PATIENCE = float(os.environ.get("PATIENCE", "inf"))  # seconds of tests for a mutant; what outlives them has survived
 COLLECTED: set[str] = set()
@@ -36,7 +37,7 @@ def _nothing_is_remembered() -> None:
         return
     state()._stats.update(COLLECTED)
     for wrapper in [one for one in gc.get_objects() if type(one) is functools._lru_cache_wrapper]:
-        if (wrapper.__module__ or "").split(".")[0] in ROOMS:
+        if (wrapper.__module__ or "").split(".")[0] in PACKAGES:
             wrapper.cache_clear()
 
 

@@ -33,9 +33,9 @@ class Counts(TypedDict):
     left: int
 
 
-def code_of(file: str) -> str:
-    """16 hex digits of the SHA-256 of a file of the project."""
-    return sha256((ROOT / file).read_bytes()).hexdigest()[:16]
+def code_of(path: Path) -> str:
+    """16 hex digits of the SHA-256 of a file."""
+    return sha256(path.read_bytes()).hexdigest()[:16]
 
 
 def counts() -> dict[str, Counts]:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from tests.mutants.kept import ROOT
 
+PACKAGES = ("theory", "simulator", "fullscale", "paper_checks")
+
 
 @dataclass(frozen=True)
 class Room:
@@ -28,7 +30,7 @@ class Room:
 
     def settings(self) -> Mapping[str, object]:
         """Say so in mutmut's words."""
-        others = [name for name in ("theory", "simulator", "fullscale", "paper_checks") if name != self.package]
+        others = [name for name in PACKAGES if name != self.package]
         return {
             "source_paths": [self.package],
             "only_mutate": [f"{self.package}/{pattern}" for pattern in self.modules],

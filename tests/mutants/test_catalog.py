@@ -2,6 +2,8 @@
 
 import json
 import tomllib
+from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -41,11 +43,16 @@ NAMES = {
 }
 
 
+NOTHING = sha256(b"").hexdigest()[:16]
+
+
 def made(folder: Path, *codes: int | None) -> Path:
     """What mutmut leaves: a file with all mutants, and how pytest ended for each."""
     file = folder / "mutants" / "room" / "half.py"
     file.parent.mkdir(parents=True)
     file.write_text(CODE)
+    (folder / "room").mkdir()
+    (folder / "room" / "half.py").write_text("")
     ends = dict(zip(NAMES, codes, strict=True))
     file.with_name("half.py.meta").write_text(json.dumps({"exit_code_by_key": ends}))
     return folder / "mutants"
@@ -61,7 +68,6 @@ def counted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     file = tmp_path / "counts.json"
     monkeypatch.setattr(kept, "COUNTS", file)
     monkeypatch.setattr(command, "equivalents", lambda: {DRAWN: "None is as false as False"})
-    monkeypatch.setattr(command, "code_of", lambda _: "0")
     return file
 
 
@@ -82,8 +88,40 @@ def test_only_what_a_test_has_failed_is_killed_and_only_what_survived_is_equival
     tmp_path: Path, counted: Path, codes: tuple[int | None, ...], code: int, columns: tuple[int, int]
 ) -> None:
     assert command.count([made(tmp_path, *codes)]) == code
-    own = {"code": "0", "killed": columns[0], "equivalent": columns[1], "left": 3 - sum(columns)}
+    own = {"code": NOTHING, "killed": columns[0], "equivalent": columns[1], "left": 3 - sum(columns)}
     assert json.loads(counted.read_bytes()) == {"room/half.py": own}
+
+
+def test_a_file_that_is_gone_is_not_counted(tmp_path: Path, counted: Path) -> None:
+    folder = made(tmp_path, 1, 1, 1)
+    (tmp_path / "room" / "half.py").unlink()
+    assert command.count([folder]) == 2
+    assert not counted.exists()
+
+
+def test_a_room_is_mutated_and_then_counted(tmp_path: Path, counted: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def mutmut(place: Path, names: Sequence[str]) -> int:
+        assert tuple(names) == ("room.half*",)
+        made(place, 1, 1, 1)
+        return 0
+
+    monkeypatch.setattr(command, "MADE", tmp_path)
+    monkeypatch.setattr(command, "mutated", mutmut)
+    assert command.main(["simulator", "room.half*"]) == 0
+    assert json.loads(counted.read_bytes())["room/half.py"]["killed"] == 3
+    monkeypatch.setattr(command, "mutated", lambda *_: 1)
+    counted.unlink()
+    assert command.main(["simulator"]) == 1
+    assert not counted.exists()
+
+
+def test_where_nothing_has_been_mutated_nothing_is_counted(
+    tmp_path: Path, counted: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(command, "MADE", tmp_path)
+    assert command.main([]) == 2
+    assert capsys.readouterr().err == f"ROOM: nothing has been mutated yet; name one of {', '.join(ROOMS)}\n"
+    assert not counted.exists()
 
 
 def test_an_unknown_room_is_refused_in_one_line(counted: Path, capsys: pytest.CaptureFixture[str]) -> None:

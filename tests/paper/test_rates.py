@@ -46,6 +46,13 @@ def clean(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str
     return file, notes
 
 
+def test_notes_rest_on_the_checks_and_on_what_they_load(clean: tuple[Path, list[dict[str, Any]]]) -> None:
+    code = json.loads(clean[0].read_bytes())["code"].keys()
+    checks = {test.partition("::")[0] for test in (NOISES, DRAWN, LITERAL)}
+    assert code >= checks | {"theory/law.py", "simulator/noise.py", "paper_checks/controls.py"}
+    assert not code & {"simulator/pictures.py", "theory/rendering.py", "paper_checks/test_maps.py"}
+
+
 def rejected(note: dict[str, Any]) -> bool:
     """Whether an estimate is farther from its value than any is by chance."""
     made = note["comparisons"]

@@ -9,7 +9,8 @@ class _Given:
     def __init__(self, *words: int) -> None:
         self._words = words
 
-    def integers(self, *_: Any, **__: Any) -> Any:
+    def integers(self, low: int, high: int, size: int, dtype: Any, *, endpoint: bool) -> Any:
+        assert (low, high + endpoint, size, dtype) == (0, 2**64, len(self._words), np.uint64)
         return np.array(self._words, dtype=np.uint64)
 
 

@@ -149,6 +149,7 @@ def test_the_farthest_of_these_gaussians_is_finite():
     far, middle = gaussian32(given_words(0), (2,))
     assert far == pytest.approx(math.sqrt(2 * math.log(2**33)), rel=1e-6)
     assert middle == 0
+    assert gaussian32(given_words(2**64 - 1), (2,)).tolist() == [0, 0]  # in singles: this u rounds to 1
 
 
 @EVERY_WIDTH

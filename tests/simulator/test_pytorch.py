@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from simulator import (
     Array,
@@ -22,6 +24,7 @@ from simulator import (
     Stack,
     phases,
 )
+from simulator.parallel import in_order
 from simulator.phases import Training
 
 CLOSE = 1e-6
@@ -215,3 +218,12 @@ def test_measuring_averages_what_pytorch_gives_over_units_and_replicas():
     for reading, theirs in zip(readings, np.array(moving).T, strict=True):
         assert reading.moving_var.value == pytest.approx(theirs.mean(), rel=CLOSE)
         assert reading.moving_var.stderr == pytest.approx(theirs.std(ddof=1) / np.sqrt(3), rel=1e-4)
+
+
+def test_threads_that_are_not_blas_s_are_left_alone():
+    def of_openmp() -> set[int]:
+        return {library["num_threads"] for library in threadpool_info() if library["user_api"] == "openmp"}
+
+    with threadpool_limits(2, user_api="openmp"), closing(in_order(int, range(9), 1)) as results:
+        assert next(results) == 0
+        assert of_openmp() == {2}

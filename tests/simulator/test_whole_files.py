@@ -136,6 +136,16 @@ def test_the_disk_has_a_file_before_it_takes_its_place_and_then_the_folder(
     assert seen == [(False, False), (True, True)]
 
 
+def test_a_link_that_leads_to_itself_is_no_file_even_where_resolving_it_does_not_raise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    monkeypatch.setattr(Path, "resolve", lambda self: self)  # as of Python 3.13
+    with pytest.raises(ValueError, match=f"^out = {loop}: is a link that leads to itself$"):
+        output(loop)
+
+
 def test_what_is_written_is_not_told_to_be_unwritable_if_the_disk_may_lack_its_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):

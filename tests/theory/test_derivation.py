@@ -210,7 +210,7 @@ def test_an_equation_must_state_what_was_derived():
 
 def test_an_equation_about_more_than_a_symbol_must_be_derived_from_it():
     derived = Derivation(1 - VAR_TRAIN / v).equals(-SLACK / v, "one fraction")
-    about = {"derivation": derived, "where": {var_train: VAR_TRAIN}}
+    about = {"derivation": derived, "meaning": {var_train: VAR_TRAIN}}
     assert Equation("right", "", "", Eq(1 - var_train / v, -SLACK / v), (), **about).formula == -SLACK / v
     for left in (1 + var_train / v, 2 - var_train / v, 1 - var_test / v):
         with pytest.raises(DerivationError, match=r"wrong: derived from .* but it is about"):

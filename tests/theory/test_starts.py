@@ -1,13 +1,14 @@
 """What each equation is about, and what its derivation starts from.
 
 A proof is worth no more than the definition that it starts from. Where the left side is more than a symbol, the code
-itself holds it against the start.
+itself holds it against the start; then what its symbols mean is held against the other equations.
 """
 
 import pytest
 
 from theory import EQUATIONS
 from theory.printing import as_text
+from theory.symbols import cos2, d, rho_ax, shift, var_test, width
 
 STARTS = {
     "eq1": ("P(a)", "E[aₖ xₖ/p]"),
@@ -47,13 +48,28 @@ STARTS = {
 
 
 def test_each_equation_says_what_it_starts_from():
-    assert STARTS.keys() == {name for name, equation in EQUATIONS.items() if not equation.where}
+    assert STARTS.keys() == {name for name, equation in EQUATIONS.items() if not equation.meaning}
 
 
 @pytest.mark.parametrize("name", STARTS)
 def test_a_derivation_starts_from_the_definition_of_what_the_equation_is_about(name: str):
     equation = EQUATIONS[name]
     assert (as_text(equation.statement.lhs), as_text(equation.derivation.start)) == STARTS[name]
+
+
+BY_WIDTH = {d * cos2: width}
+MEANINGS = {
+    shift: {EQUATIONS[name].formula for name in ("eq6", "eq10")} | {EQUATIONS["eq10"].formula.subs(BY_WIDTH)},
+    rho_ax: {EQUATIONS["eq9"].formula},
+    cos2: {EQUATIONS["eq11"].formula},
+    var_test: {EQUATIONS["eq8"].derivation.start},
+}
+
+
+@pytest.mark.parametrize("name", sorted(EQUATIONS.keys() - STARTS.keys()))
+def test_what_symbols_on_the_left_mean_is_what_other_equations_say_of_them(name: str):
+    for symbol, meaning in EQUATIONS[name].meaning.items():
+        assert meaning in MEANINGS[symbol]
 
 
 def test_bn_in_test_is_the_map_whose_variance_is_derived():

@@ -43,7 +43,8 @@ def test_axioms_are_told_in_the_paper_s_spelling():
     assert {axiom.says: misspelt(axiom.says) for axiom in AXIOMS if misspelt(axiom.says)} == {}
 
 
-def test_what_is_misspelt_is_seen():
-    told = [*(text for equation in EQUATIONS.values() for text in texts(equation)), *(axiom.says for axiom in AXIOMS)]
-    wrong = {f"XX{text}XX" for text in told} | {text.lower() for text in told} | {text.upper() for text in told}
-    assert [text for text in wrong - set(told) if not misspelt(text)] == []
+@pytest.mark.parametrize(
+    "text", ["the variance that bn remembers", "section 3.2", "A² = A", "THE SHIFT", "e[a] = p", "divide by σᵢ wᵢ"]
+)
+def test_what_is_misspelt_is_seen(text: str):
+    assert misspelt(text)

@@ -105,6 +105,11 @@ def test_a_model_is_given_as_it_is() -> None:
         (f"strange_nets:{'(' * 500}Made", "its arguments literals"),
         ("nowhere_nets:net", "nowhere_nets cannot be imported: ModuleNotFoundError: No module named 'nowhere_nets'"),
         ("strange_nets.py:Made", "'strange_nets' is not a package; did you mean strange_nets?"),
+        (
+            "nowhere_nets.py:net",
+            "nowhere_nets.py cannot be imported: ModuleNotFoundError: No module named 'nowhere_nets'",
+        ),
+        ("broken_nets.py:net", "broken_nets.py cannot be imported: ZeroDivisionError: division by zero"),
         ("broken_nets:net", "broken_nets cannot be imported: ZeroDivisionError: division by zero"),
         ("script_of_nets:net", "script_of_nets cannot be imported: SystemExit: usage: script"),
         ("unfinished_nets:net", "unfinished_nets cannot be imported: SyntaxError: "),
