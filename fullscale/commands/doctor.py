@@ -1,5 +1,6 @@
 """The command `doctor`: what shifts the variances of anybody's own model, how much, and what would help."""
 
+import contextlib
 import dataclasses
 import math
 from collections.abc import Callable
@@ -196,10 +197,10 @@ def resolved(path: Path) -> Path:
     Raises:
         ValueError: if it leads in a circle.
     """
-    try:
-        return path.resolve()
-    except RuntimeError:  # before Python 3.13
-        raise refusal("file", path, "is a link that leads to itself") from None
+    with contextlib.suppress(RuntimeError):  # of a circle, which since Python 3.13 stays a link
+        if not (found := path.resolve()).is_symlink():
+            return found
+    raise refusal("file", path, "is a link that leads to itself")
 
 
 def judged(report: Report, threshold: float) -> int:
