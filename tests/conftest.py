@@ -1,4 +1,4 @@
-"""The whole suite runs in two processes, a file in one of them; a part of it runs as it is asked to."""
+"""The whole suite runs in two processes, a part of it as it is asked to."""
 
 import os
 from pathlib import Path
@@ -20,7 +20,8 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
     whole = [Path(argument).resolve() for argument in config.args] == [HERE] and not options.keyword
     if whole and not options.usepdb and getattr(options, "numprocesses", 0) is None:
         os.environ.setdefault("OMP_NUM_THREADS", "1")
-        options.numprocesses, options.dist = PROCESSES, "loadfile"
+        # Which files are long, pytest-xdist cannot know: the process that is done first takes tests from the other.
+        options.numprocesses, options.dist = PROCESSES, "worksteal"
 
 
 @pytest.fixture
