@@ -1,5 +1,6 @@
 """The command `rates`: the simulated checks with many seeds, and with falsified equations, in their own processes."""
 
+import signal
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import contextmanager
@@ -56,7 +57,7 @@ class MeasureRates:
             raise refusal("notes", self.notes, "must be a folder")
         self.notes.mkdir(parents=True, exist_ok=True)
         try:
-            with sole_writer(self.notes):
+            with sole_writer(self.notes), _interrupted_by(signal.SIGTERM):
                 self.measure()
         except Busy:
             raise refusal("notes", self.notes, "another process is at work in it") from None
@@ -84,6 +85,16 @@ class MeasureRates:
         clean = [Part(self.notes.resolve(), range(at, min(at + TOGETHER, self.seeds))) for at in starts]
         wrong = [Part(part.folder, range(at, at + 1), part.file) for part in clean for at in part.seeds]
         return clean, wrong[: self.falsified]
+
+
+@contextmanager
+def _interrupted_by(number: int) -> Iterator[None]:
+    """Take a signal for Ctrl-C, so that it ends the processes, too."""
+    before = signal.signal(number, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
 
 
 @dataclass

@@ -83,13 +83,14 @@ def test_each_of_its_equations_falsified_a_check_fails(
         assert (rejected(note), note["passed"]) == (meant, not meant)
 
 
-def test_an_interrupted_run_leaves_no_notes_and_no_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["Ctrl-C", "SIGTERM"])
+def test_an_interrupted_run_leaves_no_notes_and_no_process(tmp_path: Path, number: int) -> None:
     options = (tmp_path / "notes", "--out", tmp_path / "rates.json", "--jobs", 2)
     with start("paper_checks", "rates", *options, cwd=ROOT) as process:
         # The two that make notes; what is imported may have begun another for a moment.
         while len(workers := children(process.pid)) < 2 and process.poll() is None:
             time.sleep(0.1)
-        process.send_signal(signal.SIGINT)  # to the command alone, as `kill -INT` does
+        process.send_signal(number)  # to the command alone, as `kill` does
         try:
             _, err = process.communicate(timeout=60)
         finally:
