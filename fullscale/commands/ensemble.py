@@ -10,11 +10,12 @@ import torch
 
 from fullscale import record
 from fullscale.commands.of_run import OfRun, Opened, Results, Score, resumed
+from fullscale.commands.train import duration
 from fullscale.contracts import refusal, whole
 from fullscale.ensemble import SHOWN, sample_group
 from fullscale.ensemble import Ensemble as Sampled
 from fullscale.files import write_json
-from fullscale.terminal import Bar, show, table
+from fullscale.terminal import Bar, complain, show, table
 
 
 class Group(record.Stamp):
@@ -61,6 +62,8 @@ class Ensemble(OfRun):
                 while len(kept["groups"]) < groups:
                     kept["groups"].append(self.group(opened, len(kept["groups"]), bar))
                     write_json(path, kept)
+                    if bar.disable:
+                        complain(self.so_far(kept["groups"]))
         errors = torch.tensor([group["errors"] for group in kept["groups"]], dtype=torch.float64)
         measured = Sampled(errors, kept["weight_scaling"]["error"])
         draw(measured, str(opened), self.dir / "ensemble.svg")
@@ -88,6 +91,12 @@ class Ensemble(OfRun):
             progress=lambda images: bar.show(before + images),
         )
         return {"seed": seed, "errors": errors.tolist()} | opened.stamp("fullscale.ensemble", started)
+
+    def so_far(self, done: Sequence[Group]) -> str:
+        """Say in a line what the last group came to, and how long the others take at its pace."""
+        last = done[-1]
+        left = duration((self.groups - len(done)) * last["seconds"])
+        return f"group {len(done)}/{self.groups}: {self.samples} nets err on {last['errors'][-1]:.2f}%, {left} left"
 
 
 def draw(measured: Sampled, title: str, path: Path) -> None:

@@ -98,7 +98,8 @@ class TestFiles:
         assert main([command, str(run), *COMMANDS[command]]) == 0
         shown = capsys.readouterr()
         assert {path.name for path in run.iterdir()} - before == written
-        assert shown.err == ""
+        told = [line.split(":")[1] for line in shown.err.splitlines()]
+        assert told == ([" group 1/2", " group 2/2"] if command == "ensemble" else [])
         assert shown.out.startswith("densenet-bc-10-4 (a) drop 0.5, synthetic, 2 epochs, 200 images; 2 batches only")
         assert f"{run}" in shown.out  # whole, however long
         made, digest = read(run, f"{command}.json"), open_run(run).record["weights_sha256"]
@@ -199,7 +200,8 @@ class TestEnsemble:
         made["groups"][0]["errors"][0] = 12.5
         (run / "ensemble.json").write_text(json.dumps(made))
         assert main(["ensemble", str(run), *FEW]) == 0
-        again = read(run, "ensemble.json")["groups"]
+        again, told = read(run, "ensemble.json")["groups"], capsys.readouterr().err
+        assert told == f"fullscale: group 2/2: 3 nets err on {again[1]['errors'][2]:.2f}%, 0:00:00 left\n"
         assert again[0] == made["groups"][0]
         assert timeless(again[1]) == timeless(fresh["groups"][1])
 
