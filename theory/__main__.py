@@ -115,7 +115,7 @@ def silence_stdout() -> None:
 
 def _find(name: str) -> Equation:
     if name not in EQUATIONS:
-        near = get_close_matches(name.lower(), EQUATIONS, n=1)
+        near = get_close_matches(name.lower(), EQUATIONS)
         meant = f"; did you mean {near[0]}?" if near else ""
         raise ValueError(f"name = {name}: must be one of {', '.join(EQUATIONS)}{meant}")
     return EQUATIONS[name]

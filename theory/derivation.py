@@ -183,7 +183,6 @@ class Derivation(Sequence[Step]):
 
 def _visible_sign(margin: Expr, positive: tuple[Expr, ...]) -> tuple[bool, bool]:
     """Whether sympy reads (> 0, >= 0) off the margin, given the feasible domain and what is taken to be positive."""
-    facts = {fact: Dummy(f"fact{number}", nonnegative=True) for number, fact in enumerate(FEASIBLE)}
-    facts |= {fact: Dummy(f"positive{number}", positive=True) for number, fact in enumerate(positive)}
+    facts = {fact: Dummy(nonnegative=True) for fact in FEASIBLE} | {fact: Dummy(positive=True) for fact in positive}
     known = margin.subs(facts)
     return known.is_positive is True, known.is_nonnegative is True

@@ -84,7 +84,7 @@ def _exact(name: str, value: Any) -> Rational:
 def _fraction(text: str) -> Fraction:
     """The number that people write as a decimal or a fraction, refused before it fills the memory with zeros."""
     if "/" not in text and abs(Decimal(text).adjusted()) > LARGEST_EXPONENT:
-        raise ValueError(text)
+        raise ValueError
     return Fraction(text)
 
 
@@ -166,7 +166,7 @@ def _feasible_correlation(name: str, value: Rational, size: str, width: int, mos
     """A common correlation of `width` values lies between -1/(d-1) and 1; Eq. 9 multiplies both by `most`."""
     least = -most / max(width - 1, 1)
     if not float(least) <= float(value) <= float(most):
-        share = "1" if most == 1 else f"{float(most):.6g}"
+        share = f"{float(most):.6g}"
         rule = (
             f"must be >= -{share}/({size}-1) = {float(least):.6g} at {size} = {width} and <= {share}: no other exists"
         )

@@ -6,7 +6,7 @@ from functools import cached_property
 from math import inf, isinf
 from typing import Any
 
-from sympy import Eq, Expr, Sum, nan, oo, zoo
+from sympy import Eq, Expr, Sum, nan, zoo
 
 from theory.derivation import Derivation, DerivationError
 from theory.domain import Parameter, check_together, size_of
@@ -95,7 +95,7 @@ class Equation:
         pairs = (parameter.replacements(read[parameter.name]) for parameter in self.parameters)
         # All at once: one after the other, 0/0 could turn into the limit that the order of replacement suggests.
         value = formula.xreplace({symbol: number for pair in pairs for symbol, number in pair.items()})
-        if value.has(nan, zoo, oo):
+        if value.has(nan, zoo):
             raise ValueError(f"{self.name} divides by zero at {', '.join(f'{name} = {read[name]}' for name in read)}")
         if not value.is_number:
             raise ValueError(f"{self.name} relates random quantities: it has no value")

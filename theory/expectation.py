@@ -240,7 +240,7 @@ def _moments_of(variable: Any, law: Callable[[Any], Expr], low: Any, high: Any) 
 
     @cache
     def moment(power: Expr) -> Expr:
-        t = Dummy("t", real=True)
+        t = Dummy(real=True)
         return expand(integrate(t**power * law(t), (t, low, high)))
 
     def rewrite(monomial: Expr) -> Expr | None:
@@ -255,7 +255,7 @@ def _normal_density(mean: Any, deviation: Any) -> Callable[[Any], Expr]:
 
 
 def _gaussian(monomial: Expr) -> Expr | None:
-    deviation = Dummy("σ", positive=True)
+    deviation = Dummy(positive=True)
     known = _moments_of(r, _normal_density(0, deviation), -oo, oo)(monomial)
     return None if known is None else known.subs(deviation, sigma)
 

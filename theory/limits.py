@@ -136,7 +136,7 @@ def monotone_retain() -> Equation:
     )
     hypotheses = ("Var_Test > 0",)
     title = "the shift's derivative in p: less Dropout shifts less"
-    statement = Eq(Derivative(shift, p, evaluate=False), slope)
+    statement = Eq(Derivative(shift, p), slope)
     meaning = {shift: SHIFT}
     return Equation("monotone-retain", title, SECTION, statement, SHIFT_PARAMETERS, derivation, hypotheses, meaning)
 
@@ -174,7 +174,7 @@ def monotone_width() -> Equation:
     )
     parameters = (domain.RETAIN, domain.C, domain.V, domain.RHO, domain.WIDTH)
     title = "the shift's derivative in K = d cos²θ: it has the sign of ρ"
-    statement = Eq(Derivative(shift, width, evaluate=False), slope)
+    statement = Eq(Derivative(shift, width), slope)
     hypotheses = ("p < 1 and Var_Test > 0, for the sign",)
     meaning = {shift: SHIFT_BY_WIDTH}
     return Equation("monotone-width", title, SECTION, statement, parameters, derivation, hypotheses, meaning)

@@ -26,8 +26,8 @@ class _TextPrinter(StrPrinter):
 
     printmethod = "_one_line"
 
-    def _as_ordered_terms(self, expr: Expr, order: Any = None) -> list[Any]:
-        return _as_the_paper_orders(super()._as_ordered_terms(expr, order=order))
+    def _as_ordered_terms(self, expr: Expr, order: Any = None) -> list[Any]:  # noqa: ARG002 - sympy's signature
+        return _as_the_paper_orders(super()._as_ordered_terms(expr))
 
     def _print_Symbol(self, expr: Any) -> str:
         return str(TEXT_NAMES.get(expr, expr.name))
@@ -60,9 +60,9 @@ class _TextPrinter(StrPrinter):
         inner = self._factor(base, PRECEDENCE["Atom"])
         if inner[-1] in SUPERSCRIPT_DIGITS:
             inner = f"({inner})"
-        raised = self._print(exponent)
-        raised = raised.translate(SUPERSCRIPTS) if exponent.is_Integer else f"^{self._factor(exponent, 100)}"
-        return inner + raised
+        if exponent.is_Integer:
+            return inner + self._print(exponent).translate(SUPERSCRIPTS)
+        return f"{inner}^{self._factor(exponent, PRECEDENCE['Atom'])}"
 
     def _print_Indexed(self, expr: Any) -> str:
         return str(expr.base.label) + "".join(str(index).translate(SUBSCRIPTS) for index in expr.indices)
@@ -81,8 +81,8 @@ class _TextPrinter(StrPrinter):
 
 
 class _PaperLatexPrinter(LatexPrinter):
-    def _as_ordered_terms(self, expr: Expr, order: Any = None) -> list[Any]:
-        return _as_the_paper_orders(super()._as_ordered_terms(expr, order=order))
+    def _as_ordered_terms(self, expr: Expr, order: Any = None) -> list[Any]:  # noqa: ARG002 - sympy's signature
+        return _as_the_paper_orders(super()._as_ordered_terms(expr))
 
 
 def _has_brackets(term: Basic) -> bool:

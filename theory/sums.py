@@ -101,7 +101,7 @@ def vanishes(expression: Expr) -> bool:
     unknowns = sorted(_unknowns(expression), key=lambda unknown: (not unknown.is_Pow, str(unknown)))
     if not unknowns:
         return expression == 0
-    polynomials, *generators = ring([Dummy(str(number)) for number in range(len(unknowns))], QQ)
+    polynomials, *generators = ring([Dummy() for _ in unknowns], QQ)
     known = dict(zip(unknowns, generators, strict=True))
     bases = {root: _fraction(root.base, polynomials, known) for root in unknowns if _is_root(root)}
     squares = [known[root] ** 2 * denominator - numerator for root, (numerator, denominator) in bases.items()]

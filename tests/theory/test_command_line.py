@@ -1,12 +1,14 @@
+import io
 import os
 import subprocess
 import sys
 from collections.abc import Callable
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
-from theory import EQUATIONS
+from theory import EQUATIONS, Equation
 from theory.__main__ import main
 from theory.expectation import AXIOMS
 
@@ -89,12 +91,31 @@ def test_list_to_a_reader_that_leaves_early_makes_no_noise():
     assert done.stderr == ""
 
 
-def test_where_greek_letters_cannot_be_printed_they_are_escaped():
-    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
-    command = [sys.executable, "-m", "theory", "show", "eq10", "--format", "text"]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
-    assert (done.returncode, done.stderr) == (0, "")
-    assert "\\u0394" in done.stdout
+def test_where_greek_letters_cannot_be_printed_they_are_escaped(monkeypatch: pytest.MonkeyPatch):
+    page = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(page, encoding="ascii"))
+    assert main(["show", "eq10", "--format", "text"]) == 0
+    assert b"\\u0394" in page.getvalue()
+
+
+def test_a_closed_stdout_is_told(run: Run, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("sys.stdout", None)
+    assert run("list") == (2, "", "theory: stdout is closed: there is nowhere to print to\n")
+
+
+def test_a_full_disk_is_told(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch):
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        monkeypatch.setattr("sys.stdout", full)
+        code = main(["list"])
+    assert (code, capsys.readouterr().err) == (2, "theory: stdout cannot be written: No space left on device\n")
+
+
+def test_ctrl_c_ends_with_130_and_one_line(run: Run, monkeypatch: pytest.MonkeyPatch):
+    def interrupted(_: Equation) -> str:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Equation, "text", interrupted)
+    assert run("list") == (130, "", "theory: interrupted\n")
 
 
 def test_show_explains_an_equation(run: Run):
@@ -192,6 +213,12 @@ def test_bad_input_is_refused_in_one_line(case: str, run: Run):
         (["eval", "eq6", "retain=0.5"], "eq6 needs c: it takes retain, c, v"),
         (["eval", "eq6", "p=1"], "eq6 does not take p: it takes retain, c, v"),
         (["show", "proofs"], f"name = proofs: must be one of {', '.join(EQUATIONS)}"),
+        (
+            ["show"],
+            "Required options: Missing from python -m theory show: STR eq1 ... eq13, law, or another name "
+            "that `list` prints (required)",
+        ),
+        (["--tyro-print-completion", "csh"], "Shell should be one `bash`, `zsh`, `tcsh`, or `fish`, but got csh"),
         (["show", "EQ10"], f"name = EQ10: must be one of {', '.join(EQUATIONS)}; did you mean eq10?"),
     ],
 )

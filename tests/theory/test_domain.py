@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sympy import Rational
 
 from theory import EQUATIONS
 from theory.sums import concrete
@@ -125,6 +126,11 @@ def test_a_value_outside_is_refused_with_its_name_and_what_is_allowed(
             "rho_ax = 0.7: must be >= -0.6/(d-1) = -0.3 at d = 3 and <= 0.6: no other exists",
         ),
         (
+            "eq7",
+            {"rho_ax": "0.7", "c": 3},
+            "rho_ax = 0.7: must be >= -0.0909091/(d-1) = -0.0454545 at d = 3 and <= 0.0909091: no other exists",
+        ),
+        (
             "limit-width",
             {"rho": "-0.3", "d_cos2": "4.01"},
             "d_cos2 = 4.01: must be <= d <= 1 - 1/rho = 4.33333 at a negative rho",
@@ -184,6 +190,21 @@ def test_at_the_least_correlation_the_sum_of_all_inputs_is_constant(d: int):
 @given(st.integers(2, 300), st.fractions(-1, 1, max_denominator=300))
 def test_a_correlation_is_accepted_exactly_where_it_is_feasible(d: int, rho: Fraction):
     assert accepts(rho, d) == (rho >= Fraction(-1, d - 1))
+
+
+def test_a_bound_of_eq9_as_a_double_is_taken_to_be_the_bound():
+    values = VALID["eq7"] | {"c": 3}
+    assert EQUATIONS["eq7"].exact(**values | {"rho_ax": 1 / 11}) == EQUATIONS["eq7"].exact(
+        **values | {"rho_ax": Fraction(1, 11)}
+    )
+
+
+@pytest.mark.parametrize("sign", ["", "-"])
+def test_a_number_may_have_an_exponent_up_to_400(sign: str):
+    assert EQUATIONS["rho-bound"].exact(v=f"1e{sign}400", rho=0, d=1) == Rational(10) ** int(f"{sign}400")
+    assert (
+        complaint("rho-bound", {"v": f"1e{sign}401", "rho": 0, "d": 1}) == f"v = 1e{sign}401: must be a finite number"
+    )
 
 
 @pytest.mark.parametrize("name", ["limit-width", "monotone-width"])

@@ -2,6 +2,7 @@ import math
 import subprocess
 import sys
 from collections.abc import Mapping
+from decimal import Decimal, localcontext
 from fractions import Fraction
 from typing import Any
 
@@ -192,7 +193,7 @@ def test_single_values_by_hand():
     holds("eq1", Fraction(0), retain=1, a=0)
     holds("eq1", Fraction(1), retain=1, a=1)
     holds("eq2", Fraction(3, 2), x=4, mu=1, batch_var="3.75", eps="0.25")
-    holds("eq3", Fraction(8, 7), m=8, batch_var=1)
+    holds("eq3", Fraction(24, 7), m=8, batch_var=3)
     holds("eq4", Fraction(-1, 2), x=0, moving_mean=1, moving_var=4, eps=0)
     holds("noise-dropout", Fraction(1), retain=0.5)
     holds("noise-gaussian", Fraction(1, 4), sigma=0.5)
@@ -213,8 +214,16 @@ def test_evaluate_rounds_once_to_the_nearest_double(numerator: int, denominator:
     assert EQUATIONS["eq8"].evaluate(v=variance, rho=0, w=[1]) == numerator / denominator
 
 
-def test_irrational_values_come_out_as_the_nearest_double_too():
-    assert EQUATIONS["eq2"].evaluate(x=1, mu=0, batch_var=3, eps=0) == pytest.approx(1 / math.sqrt(3), rel=2**-52)
+@few
+@given(st.integers(1, 10**6))
+@example(15)  # where rounding to doubles on the way would show
+def test_an_irrational_value_is_rounded_once_to_the_nearest_double_too(variance: int):
+    with localcontext(prec=50):
+        expected = float(1 / Decimal(variance).sqrt())
+    assert EQUATIONS["eq2"].evaluate(x=1, mu=0, batch_var=variance, eps=0) == expected
+
+
+def test_behind_relu_values_are_irrational():
     assert EQUATIONS["relu-mean"].evaluate(drift=0, spread=1) == pytest.approx(1 / math.sqrt(2 * math.pi), rel=2**-52)
     assert EQUATIONS["relu-power"].evaluate(drift=0, spread=3) == 4.5
     expected = (math.pi - 1) / (2 * math.pi - 1)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from theory import EQUATIONS
+from theory import EQUATIONS, rendering
 from theory.rendering import document
 
 PAGES = {
@@ -87,6 +87,25 @@ What follows (every step verified; confirmed as a polynomial identity at m = 2, 
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_shows_statement_arguments_derivation_and_what_each_axiom_is_for(name: str):
     assert document(EQUATIONS[name]) == PAGES[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("limit-retain", "    ≤ (1 - p) (c² + v)/(p (v + v ρ (d cos²θ - 1)))"),
+        ("deficit", "    > 0"),
+    ],
+)
+def test_a_page_shows_bounds(name: str, line: str):
+    assert line in document(EQUATIONS[name]).splitlines()
+
+
+def test_what_is_left_without_an_axiom_is_shown_up_to_a_length(monkeypatch: pytest.MonkeyPatch):
+    left = "(c² + v ρ) (p² - E[aᵢ aⱼ])/(p (c² p - c² - v))"
+    monkeypatch.setattr(rendering, "LONGEST_RESIDUAL", len(left))
+    assert left in " ".join(document(EQUATIONS["eq9"]).split())
+    monkeypatch.setattr(rendering, "LONGEST_RESIDUAL", len(left) - 1)
+    assert left not in " ".join(document(EQUATIONS["eq9"]).split())
 
 
 def test_a_page_shows_conditions_between_arguments_and_derivation():

@@ -5,6 +5,7 @@ itself holds it against the start; then what its symbols mean is held against th
 """
 
 import pytest
+from sympy import Sum
 
 from theory import EQUATIONS
 from theory.printing import as_text
@@ -70,6 +71,24 @@ MEANINGS = {
 def test_what_symbols_on_the_left_mean_is_what_other_equations_say_of_them(name: str):
     for symbol, meaning in EQUATIONS[name].meaning.items():
         assert meaning in MEANINGS[symbol]
+
+
+SUPPOSE_MORE = {
+    *("eq3", "eq12", "eq13", "equal-noise", "law", "two-convolutions"),
+    *("width-needed", "a-against-b", "monotone-retain", "monotone-width", "constant-in-retain"),
+    *("limit-retain", "limit-width", "limit-uncorrelated", "chain", "drift", "relu-variance", "relu-drift"),
+}
+
+
+def test_equations_that_suppose_more_than_domains_and_axioms_say_what():
+    assert {name for name, equation in EQUATIONS.items() if equation.hypotheses} == SUPPOSE_MORE
+
+
+@pytest.mark.parametrize("name", EQUATIONS)
+def test_what_sums_run_to_is_what_they_are_confirmed_at(name: str):
+    derivation = EQUATIONS[name].derivation
+    ends = {limit[2] for one in derivation.start.atoms(Sum) for limit in one.limits}
+    assert derivation.upper in ends or not ends
 
 
 def test_bn_in_test_is_the_map_whose_variance_is_derived():

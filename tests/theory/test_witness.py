@@ -53,6 +53,9 @@ def test_the_witness_is_a_probability_space_of_signs_and_masks(size: int):
 def test_the_witness_of_the_law_is_a_probability_space_of_uneven_inputs_beside_fair_noises(size: int):
     space, numbers = law_witness(size), range(1, size + 1)
     assert len(space.outcomes) == 2 ** (size + 1)
+    assert all(
+        point.keys() == {quantity[number] for quantity in (n, x) for number in numbers} for _, point in space.outcomes
+    )
     assert [space.mean(x[number]) for number in numbers] == [Rational(number, 2) for number in numbers]
     assert [space.value(Var(x[number])) for number in numbers] == [Rational(9 * number**2, 4) for number in numbers]
     assert space.mean(n[size]) == space.mean(Integer(1)) == 1
