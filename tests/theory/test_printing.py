@@ -5,7 +5,7 @@ from xml.etree import ElementTree
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from sympy import Add, Derivative, Expr, Integer, Mul, Pow, Rational, pi, sqrt
+from sympy import Add, Derivative, Expr, Integer, Mul, Pow, Rational, exp, pi, sqrt
 
 from theory import EQUATIONS
 from theory.expectation import BITS, Cov, E, Var
@@ -44,6 +44,8 @@ PRINTED: list[tuple[Expr, str]] = [
     (total(c + w[i], d), "Σᵢ (c + wᵢ)"),
     (SUM / p, "Σᵢ wᵢ/p"),
     (p / SUM, "p/(Σᵢ wᵢ)"),
+    (1 / SUM, "1/(Σᵢ wᵢ)"),
+    (c * exp(-v) / p, "c exp(-v)/p"),
     (PAIRS, "Σᵢ Σⱼ≠ᵢ wᵢ wⱼ"),
     (PAIRS**2, "(Σᵢ Σⱼ≠ᵢ wᵢ wⱼ)²"),
     (PairSum((w[i] - w[j]) ** 2, d), "Σᵢ Σⱼ≠ᵢ (wᵢ - wⱼ)²"),
@@ -64,8 +66,9 @@ PRINTED: list[tuple[Expr, str]] = [
     (sqrt(v) / p, "√v/p"),
     (1 / sqrt(2 * pi), "√2/(2 √π)"),
     (shift ** (depth - 1), "Δ^(L - 1)"),
+    (p ** (c * v), "p^(c v)"),
     (d * cos2 - 1, "d cos²θ - 1"),
-    (Derivative(shift, p, evaluate=False), "dΔ/dp"),
+    (Derivative(shift, p), "dΔ/dp"),
 ]
 STATEMENTS = {
     "eq5": "Var_Train(X) = (c² + v)/p - c²",
