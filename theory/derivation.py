@@ -1,7 +1,7 @@
 """Derivations: chains of expressions whose every link is verified at the moment it is added."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import takewhile
 from typing import Any, overload
@@ -146,7 +146,7 @@ class Derivation(Sequence[Step]):
         """Whether start = result as a polynomial identity with all sums written out for `size` terms."""
         start, end = (concrete(self._meant(side), size, self.upper) for side in (self.start, self.equal_end))
         where = {symbol: concrete(meaning, size, self.upper) for symbol, meaning in self.where.items()}
-        return Derivation(start, where=where)._same(start, end, self.axioms)
+        return replace(self, where=where)._same(start, end, self.axioms)
 
     @property
     def equal_end(self) -> Expr:

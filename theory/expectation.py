@@ -133,7 +133,7 @@ def _linear(inside: Expr, axioms: tuple[Axiom, ...]) -> Expr:
 def _of_term(term: Expr, axioms: tuple[Axiom, ...]) -> Expr:
     if term == 0:
         return term
-    constant, random = term.as_independent(*RANDOM, as_Add=False)
+    constant, random = term.as_independent(*RANDOM)
     sums, factor = sum_factors(random)
     if isinstance(factor, PairSum) and not sums:
         if strangers := _strangers(_random(factor), (i, j)):

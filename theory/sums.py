@@ -163,7 +163,7 @@ def _normal_sum(node: Sum) -> Expr:
 
 
 def _pulled_out(term: Expr, index: Expr, upper: Expr) -> Expr:
-    constant, rest = term.as_independent(index, as_Add=False)
+    constant, rest = term.as_independent(index)
     if rest == 1:
         return constant * upper
     nested = [factor for factor in Mul.make_args(rest) if isinstance(factor, Sum)]
@@ -187,7 +187,7 @@ def _normal_pairs(summand: Expr, upper: Expr) -> Expr:
 
 def _separated(term: Expr, upper: Expr) -> Expr:
     """sum_{j != i} g_i h_j = sum_i g_i sum_j h_j - sum_i g_i h_i; a term that does not factor stays a pair sum."""
-    constant, rest = term.as_independent(i, j, as_Add=False)
+    constant, rest = term.as_independent(i, j)
     both = [f for f in Mul.make_args(rest) if f.has(i) and f.has(j)]
     if both:
         return constant * PairSum(rest, upper)

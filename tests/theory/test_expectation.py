@@ -199,6 +199,7 @@ OUTSIDE: list[tuple[Expr, Expr]] = [
     (x[i] * total(w[i] * x[i], d), total(w[i] * E(x[i] ** 2), d)),
     (x[k] * total(x[i], d), d * (c**2 + rho * v)),
     (total(x[k] * x[i], d), d * (c**2 + rho * v)),
+    (total(x[1] * x[i], d), d * (c**2 + rho * v)),
 ]
 
 
@@ -301,13 +302,22 @@ def test_no_axiom_makes_a_moment_infinite():
         (x[k] * y[k], (SAMPLES_APART,)),
         (a[k] * r[k], (MASKS_APART,)),
         (a[i] * a[j] * x[i] * x[k], (CORRELATION_AX,)),
+        (a[i] ** 2 * a[j] * x[i] * x[j], (CORRELATION_AX,)),
+        (n[i] * n[j] * y[i] * y[j], (CORRELATION_AX,)),
     ],
 )
 def test_quantities_of_two_kinds_or_of_crossed_indices_stay_together(inside: Expr, axioms: tuple[Axiom, ...]) -> None:
     assert reduce_moments(E(inside), axioms) == E(inside)
 
 
-@pytest.mark.parametrize("inside", [1 / a[k], total(x[i], d) ** -1, Sum(x[i], (i, 2, d))])
+def test_a_sum_over_any_index_keeps_it():
+    assert reduce_moments(E(total(u[k] * x[k], d, k)), ()) == total(u[k] * E(x[k]), d, k)
+
+
+BESIDE = [1 / a[k], total(x[i], d) ** -1, Sum(x[i], (i, 2, d)), Sum(x[i] * x[j], (i, 1, d), (j, 1, d))]
+
+
+@pytest.mark.parametrize("inside", BESIDE)
 def test_what_is_no_polynomial_or_starts_elsewhere_is_refused(inside: Expr) -> None:
     with pytest.raises(ValueError, match="only"):
         reduce_moments(E(inside), (BITS, RETAIN, MEAN))

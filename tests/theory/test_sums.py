@@ -180,8 +180,26 @@ def test_nothing_is_proved_of_zero_over_zero():
     hidden_zero = (1 + c) ** 2 - 1 - 2 * c - c**2
     another = (1 + c) ** 3 - 1 - 3 * c - 3 * c**2 - c**3
     assert vanishes(hidden_zero)
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError, match=r"c.* divides by zero"):
         vanishes(hidden_zero / another - 7)
+
+
+def test_a_root_may_be_raised_to_any_power():
+    assert vanishes(c ** Rational(3, 2) - c * sqrt(c))
+    assert vanishes(c ** Rational(-5, 2) - sqrt(c) / c**3)
+    assert not vanishes(c ** Rational(3, 2) - c**2)
+
+
+def test_three_nested_sums_keep_all_three():
+    nested = Sum(w[i] * u[j] * x[k], (i, 1, d), (j, 1, d), (k, 1, d))
+    assert concrete(normal(nested), 2, d) - concrete(nested, 2, d) == 0
+    assert expand(concrete(nested, 2, d) - (w[1] + w[2]) * (u[1] + u[2]) * (x[1] + x[2])) == 0
+
+
+@pytest.mark.parametrize("upper", [i, j])
+def test_a_product_of_sums_that_end_at_an_index_is_not_split(upper: Expr):
+    with pytest.raises(ValueError, match="cannot be split"):
+        product_of_sums(total(w[k], upper, k), total(w[k], upper, k), Integer(1))
 
 
 def test_finite_sums_can_be_exchanged():
