@@ -212,6 +212,7 @@ def test_bad_input_is_refused_in_one_line(case: str, run: Run):
         (["eval", "eq6", "c=0", "c=1"], "c is given twice: 0 and 1"),
         (["eval", "eq6", "retain=0.5"], "eq6 needs c: it takes retain, c, v"),
         (["eval", "eq6", "p=1"], "eq6 does not take p: it takes retain, c, v"),
+        (["eval", "two-convolutions", "c=1"], "two-convolutions does not take c: it takes no values"),
         (["show", "proofs"], f"name = proofs: must be one of {', '.join(EQUATIONS)}"),
         (
             ["show"],

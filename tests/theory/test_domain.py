@@ -131,6 +131,17 @@ def test_a_value_outside_is_refused_with_its_name_and_what_is_allowed(
             "rho_ax = 0.7: must be >= -0.0909091/(d-1) = -0.0454545 at d = 3 and <= 0.0909091: no other exists",
         ),
         (
+            "eq10",
+            {"retain": 1, "rho": "-1/4", "cos2": 1},
+            "eq10 divides by zero at retain = 1, c = 0, v = 1, rho = -1/4, d = 5, cos2 = 1",
+        ),
+        ("rho-bound", {"v": "1e400"}, "rho-bound: the value at these arguments leaves the range of doubles"),
+        (
+            "relu-mean",
+            {"drift": "1e200", "spread": "1e-200"},
+            "relu-mean: the value at these arguments leaves the range of doubles",
+        ),
+        (
             "limit-width",
             {"rho": "-0.3", "d_cos2": "4.01"},
             "d_cos2 = 4.01: must be <= d <= 1 - 1/rho = 4.33333 at a negative rho",

@@ -97,6 +97,7 @@ def test_a_counter_model_violates_its_axiom_and_no_other(axiom: Axiom):
     space = MODELS[axiom]
     assert {other for other in AXIOMS if not space.satisfies(other)} == {axiom}
     assert sum(weight for weight, _ in space.outcomes) == 1
+    assert all(point.keys() == {a[1], a[2], x[1], x[2]} for _, point in space.outcomes)
     assert all(weight > 0 for weight, _ in space.outcomes if weight != 0)
 
 
@@ -112,6 +113,13 @@ def test_the_counter_model_of_shared_masks_by_hand():
     assert space.value(E(x[1])) == 1
     assert space.value(Var(x[1])) == 1
     assert space.value(Cov(x[1], x[2])) == Rational(1, 2)
+
+
+def test_the_counter_model_of_a_mask_that_peeks_by_hand():
+    space = MODELS[INDEPENDENT]
+    assert space.value(E(a[2] * x[1])) == 1  # an independent mask would say 1/2
+    assert space.value(E(a[1] * x[1])) == Rational(1, 2)
+    assert space.value(Cov(a[1], a[2])) == 0
 
 
 def coins(quantities: tuple[Any, ...], points: Sequence[tuple[int, ...]]) -> FiniteSpace:
