@@ -97,7 +97,7 @@ def vanishes(expression: Expr) -> bool:
     """
     expression = normal(expression)
     if any(not power.exp.is_number for power in expression.atoms(Pow)):
-        expression = powsimp(expression, combine="exp")
+        expression = powsimp(expression)
     unknowns = sorted(_unknowns(expression), key=lambda unknown: (not unknown.is_Pow, str(unknown)))
     if not unknowns:
         return expression == 0

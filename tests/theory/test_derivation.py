@@ -43,6 +43,11 @@ def test_a_wrong_step_is_refused_with_what_it_differs_by(wrong: Expr):
         MASKED.equals(wrong, "my reason", *CASE_A)
 
 
+def test_by_how_much_a_step_is_wrong_is_told():
+    with pytest.raises(DerivationError, match=r"^doubled: v does not equal 2\*v; they differ by -v$"):
+        Derivation(v).equals(2 * v, "doubled")
+
+
 @pytest.mark.parametrize("missing", CASE_A, ids=lambda axiom: axiom.name)
 def test_a_right_step_with_an_axiom_missing_is_refused(missing: Axiom):
     with pytest.raises(DerivationError, match="does not equal"):

@@ -70,7 +70,7 @@ INSIDE: list[tuple[str, str, Any]] = [
     *[("eq1", "a", value) for value in (0, 1)],
     ("noise-gaussian", "sigma", 0),
     ("eq3", "m", 2),
-    ("chain", "depth", 1),
+    *[("chain", "depth", value) for value in (1, 10_000)],
 ]
 
 

@@ -184,6 +184,12 @@ def test_nothing_is_proved_of_zero_over_zero():
         vanishes(hidden_zero / another - 7)
 
 
+def test_powers_of_unknown_exponents_are_put_together():
+    assert vanishes(c**depth * p**depth - (c * p) ** depth)
+    assert vanishes(c**depth * c - c ** (depth + 1))
+    assert not vanishes(c**depth * p**depth - (c * p) ** (depth + 1))
+
+
 def test_a_root_may_be_raised_to_any_power():
     assert vanishes(c ** Rational(3, 2) - c * sqrt(c))
     assert vanishes(c ** Rational(-5, 2) - sqrt(c) / c**3)
