@@ -225,6 +225,8 @@ def test_an_equation_about_more_than_a_symbol_must_be_derived_from_it():
     for left in (1 + var_train / v, 2 - var_train / v, 1 - var_test / v):
         with pytest.raises(DerivationError, match=r"wrong: derived from .* but it is about"):
             Equation("wrong", "", "", Eq(left, -SLACK / v), (), **about)
+    with pytest.raises(DerivationError, match=r"wrong: derived from .* but it is about"):
+        Equation("wrong", "", "", Eq(var_train / v, -SLACK / v), (), derived)
 
 
 def test_an_equation_must_hold_with_its_sums_written_out():

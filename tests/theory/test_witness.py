@@ -101,6 +101,19 @@ def test_a_counter_model_violates_its_axiom_and_no_other(axiom: Axiom):
     assert all(weight > 0 for weight, _ in space.outcomes if weight != 0)
 
 
+def at_numbers(space: FiniteSpace, numbers: Mapping[Expr, Expr]) -> FiniteSpace:
+    outcomes = ((weight, {q: value.subs(numbers) for q, value in point.items()}) for weight, point in space.outcomes)
+    return FiniteSpace(tuple((weight.subs(numbers), point) for weight, point in outcomes), numbers)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_equation_is_true_where_all_axioms_are(name: str):
+    numbers = {p: Rational(1, 4), c: Integer(3), v: Integer(2), rho: Rational(7, 25)}
+    space = at_numbers(WITNESS, numbers)
+    assert space.obeys(EQUATIONS[name])
+    assert not FiniteSpace(space.outcomes, numbers | {v: Integer(8)}).obeys(EQUATIONS[name])
+
+
 @pytest.mark.parametrize("axiom", AXIOMS, ids=lambda axiom: axiom.name)
 @pytest.mark.parametrize("name", NAMES)
 def test_an_equation_is_false_in_a_counter_model_exactly_where_it_needs_the_axiom(name: str, axiom: Axiom):
