@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.mutants.kept import ROOT
 
 PACKAGES = ("theory", "simulator", "fullscale", "paper_checks")
+PRELOADED = "tests/mutants/preloaded.txt"
 
 
 @dataclass(frozen=True)
@@ -17,11 +18,14 @@ class Room:
         package: a folder of the project.
         modules: of it, by name or pattern.
         tests: files, or folders of them.
+        imported: whether each mutant's process imports the package anew, as it must where importing it is most of what
+            it does; otherwise tests are collected once, which is faster.
     """
 
     package: str
     modules: tuple[str, ...]
     tests: tuple[str, ...]
+    imported: bool = False
 
     def files(self) -> Iterator[Path]:
         """Yield those with a function in them."""
@@ -31,6 +35,8 @@ class Room:
     def settings(self) -> Mapping[str, object]:
         """Say so in mutmut's words."""
         others = [name for name in PACKAGES if name != self.package]
+        once = {"forkserver_warmup": "collect"}
+        anew = {"forkserver_warmup": "import", "preload_modules_file": PRELOADED}
         return {
             "source_paths": [self.package],
             "only_mutate": [f"{self.package}/{pattern}" for pattern in self.modules],
@@ -38,7 +44,7 @@ class Room:
             "pytest_add_cli_args_test_selection": self.tests,
             "pytest_add_cli_args": OPTIONS,
             "process_isolation": "forkserver",  # torch's threads do not survive a fork
-            "forkserver_warmup": "collect",
+            **(anew if self.imported else once),
         }
 
 
@@ -51,6 +57,7 @@ OPTIONS = (
 MEASURING = ("adjust", "ensemble", "measure", "noise", "placement")
 OF_MEASURING = (*MEASURING, "measuring_nets", "nets", "reordered", "sampled", "specimen")
 ROOMS = {
+    "theory": Room("theory", ("*.py",), ("tests/theory", "tests/test_terminals.py"), imported=True),
     "simulator": Room("simulator", ("*.py",), ("tests/simulator", "tests/test_terminals.py")),
     "fullscale": Room(
         "fullscale",
