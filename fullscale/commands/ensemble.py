@@ -1,7 +1,7 @@
 """The command `ensemble`: Fig. 6 of one run."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,8 @@ class Ensemble(OfRun):
 
     def __call__(self) -> int:
         """Compute the groups that are missing, write, draw and show."""
-        samples, groups = whole("samples", self.samples, at_least=1), whole("groups", self.groups, at_least=1)
+        samples = whole("samples", self.samples, at_least=1)
+        whole("groups", self.groups, at_least=1)
         path = self.dir / "ensemble.json"
         with self.opened() as opened:
             if opened.run.recipe.placement == "none":
@@ -58,17 +59,22 @@ class Ensemble(OfRun):
             self.require_groups(path, kept["groups"])
             if kept["weight_scaling"] is None:
                 kept["weight_scaling"] = opened.scored(opened.net) | opened.stamp("fullscale.ensemble")
-            with Bar(groups * opened.seen(opened.source.test_count)) as bar:
-                while len(kept["groups"]) < groups:
-                    kept["groups"].append(self.group(opened, len(kept["groups"]), bar))
-                    write_json(path, kept)
-                    if bar.disable:
-                        complain(self.so_far(kept["groups"]))
+            self.complete(opened, kept, path)
         errors = torch.tensor([group["errors"] for group in kept["groups"]], dtype=torch.float64)
         measured = Sampled(errors, kept["weight_scaling"]["error"])
         draw(measured, str(opened), self.dir / "ensemble.svg")
         report(measured, str(opened), path)
         return 0
+
+    def complete(self, opened: Opened, kept: Mapping[str, Any], path: Path) -> None:
+        """Compute the groups that are missing, and write each when it is done."""
+        groups: list[Any] = kept["groups"]
+        with Bar(self.groups * opened.seen(opened.source.test_count)) as bar:
+            while len(groups) < self.groups:
+                groups.append(self.group(opened, len(groups), bar))
+                write_json(path, kept)
+                if bar.disable:
+                    complain(self.so_far(groups))
 
     def require_groups(self, path: Path, groups: Sequence[Group]) -> None:
         """Refuse groups that these flags would not have made.
@@ -94,9 +100,8 @@ class Ensemble(OfRun):
 
     def so_far(self, done: Sequence[Group]) -> str:
         """Say in a line what the last group came to, and how long the others take at its pace."""
-        last = done[-1]
-        left = duration((self.groups - len(done)) * last["seconds"])
-        return f"group {len(done)}/{self.groups}: {self.samples} nets err on {last['errors'][-1]:.2f}%, {left} left"
+        error, left = done[-1]["errors"][-1], duration((self.groups - len(done)) * done[-1]["seconds"])
+        return f"group {len(done)}/{self.groups}: an average of {self.samples}: {error:.2f}%, {left} left"
 
 
 def draw(measured: Sampled, title: str, path: Path) -> None:

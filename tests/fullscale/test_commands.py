@@ -6,7 +6,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import torch
@@ -15,6 +15,7 @@ from fullscale.__main__ import main
 from fullscale.adjust import READINGS, adjust
 from fullscale.angles import angles
 from fullscale.commands import of_run
+from fullscale.commands.ensemble import Ensemble, Group
 from fullscale.data import Batch, Source, synthetic
 from fullscale.ensemble import ensemble
 from fullscale.evaluate import evaluate
@@ -201,9 +202,14 @@ class TestEnsemble:
         (run / "ensemble.json").write_text(json.dumps(made))
         assert main(["ensemble", str(run), *FEW]) == 0
         again, told = read(run, "ensemble.json")["groups"], capsys.readouterr().err
-        assert told == f"fullscale: group 2/2: 3 nets err on {again[1]['errors'][2]:.2f}%, 0:00:00 left\n"
+        assert told == f"fullscale: group 2/2: an average of 3: {again[1]['errors'][2]:.2f}%, 0:00:00 left\n"
         assert again[0] == made["groups"][0]
         assert timeless(again[1]) == timeless(fresh["groups"][1])
+
+    def test_how_long_the_other_groups_take_is_told_at_the_pace_of_the_last(self) -> None:
+        done = [{"errors": [30.0, 20.0], "seconds": seconds} for seconds in (5.0, 60.0)]
+        told = Ensemble(Path("run"), samples=2, groups=5).so_far(cast(list[Group], done))
+        assert told == "group 2/5: an average of 2: 20.00%, 0:03:00 left"
 
     def test_a_net_without_noise_is_refused(self, tmp_path: Path, capsys) -> None:
         plain = tmp_path / "plain"

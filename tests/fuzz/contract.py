@@ -37,6 +37,11 @@ class Told:
     out: str
     err: str
 
+    @property
+    def complaints(self) -> list[str]:
+        """The lines of stderr that do not only say how far a command has come."""
+        return [line for line in self.err.splitlines() if not line.startswith("fullscale: group ")]
+
 
 def told_by(main: Main, arguments: Sequence[str]) -> Told:
     """Run a command line inside this process; what it raises, a shell would show as a traceback.

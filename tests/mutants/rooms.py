@@ -18,8 +18,8 @@ class Room:
         package: a folder of the project.
         modules: of it, by name or pattern.
         tests: files, or folders of them.
-        imported: whether each mutant's process imports the package anew, as it must where importing it is most of what
-            it does; otherwise tests are collected once, which is faster.
+        imported: whether each mutant's process imports the package anew, as it must where most of the package is made
+            when it is imported; otherwise tests are collected once, which is faster.
     """
 
     package: str

@@ -217,13 +217,13 @@ def test_evaluate_rounds_once_to_the_nearest_double(numerator: int, denominator:
 @few
 @given(st.integers(1, 10**6))
 @example(15)  # where rounding to doubles on the way would show
-def test_an_irrational_value_is_rounded_once_to_the_nearest_double_too(variance: int):
+def test_an_inverse_root_is_rounded_to_the_nearest_double_too(variance: int):
     with localcontext(prec=50):
         expected = float(1 / Decimal(variance).sqrt())
     assert EQUATIONS["eq2"].evaluate(x=1, mu=0, batch_var=variance, eps=0) == expected
 
 
-def test_behind_relu_values_are_irrational():
+def test_values_behind_relu_by_hand():
     assert EQUATIONS["relu-mean"].evaluate(drift=0, spread=1) == pytest.approx(1 / math.sqrt(2 * math.pi), rel=2**-52)
     assert EQUATIONS["relu-power"].evaluate(drift=0, spread=3) == 4.5
     expected = (math.pi - 1) / (2 * math.pi - 1)

@@ -310,6 +310,10 @@ def test_quantities_of_two_kinds_or_of_crossed_indices_stay_together(inside: Exp
     assert reduce_moments(E(inside), axioms) == E(inside)
 
 
+def test_a_covariance_alone_is_reduced():
+    assert reduce_moments(Cov(x[i], x[j]), (MEAN, CORRELATION)) == rho * v
+
+
 def test_a_sum_over_any_index_keeps_it():
     assert reduce_moments(E(total(u[k] * x[k], d, k)), ()) == total(u[k] * E(x[k]), d, k)
 

@@ -80,7 +80,7 @@ SUPPOSE_MORE = {
 }
 
 
-def test_equations_that_suppose_more_than_domains_and_axioms_say_what():
+def test_equations_that_suppose_more_than_domains_and_axioms_are_these():
     assert {name for name, equation in EQUATIONS.items() if equation.hypotheses} == SUPPOSE_MORE
 
 

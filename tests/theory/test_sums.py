@@ -182,6 +182,8 @@ def test_nothing_is_proved_of_zero_over_zero():
     assert vanishes(hidden_zero)
     with pytest.raises(ZeroDivisionError, match=r"c.* divides by zero"):
         vanishes(hidden_zero / another - 7)
+    with pytest.raises(ZeroDivisionError, match=r"c.* divides by zero"):
+        vanishes(1 / another + x[i] / p)
 
 
 def test_powers_of_unknown_exponents_are_put_together():

@@ -108,6 +108,7 @@ def at_numbers(space: FiniteSpace, numbers: Mapping[Expr, Expr]) -> FiniteSpace:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_equation_is_true_where_all_axioms_are(name: str):
+    # With these the inputs are rational: 2 (1 - 7/25) and 2 (1 + 7/25) are squares.
     numbers = {p: Rational(1, 4), c: Integer(3), v: Integer(2), rho: Rational(7, 25)}
     space = at_numbers(WITNESS, numbers)
     assert space.obeys(EQUATIONS[name])
