@@ -23,6 +23,7 @@ __all__ = [
     "Positional",
     "add",
     "complain",
+    "duration",
     "one_line",
     "say",
     "show",
@@ -151,6 +152,12 @@ def _is_text(line: str) -> bool:
 def say(text: str) -> None:
     """Print on stdout."""
     print(text)  # noqa: T201
+
+
+def duration(seconds: float) -> str:
+    """Write a duration as h:mm:ss."""
+    minutes, left = divmod(round(seconds), 60)
+    return f"{minutes // 60}:{minutes % 60:02}:{left:02}"
 
 
 def complain(message: str, code: int = 0) -> int:

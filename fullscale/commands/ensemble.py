@@ -10,12 +10,11 @@ import torch
 
 from fullscale import record
 from fullscale.commands.of_run import OfRun, Opened, Results, Score, resumed
-from fullscale.commands.train import duration
 from fullscale.contracts import refusal, whole
 from fullscale.ensemble import SHOWN, sample_group
 from fullscale.ensemble import Ensemble as Sampled
 from fullscale.files import write_json
-from fullscale.terminal import Bar, complain, show, table
+from fullscale.terminal import Bar, complain, duration, show, table
 
 
 class Group(record.Stamp):
@@ -48,13 +47,13 @@ class Ensemble(OfRun):
 
     def __call__(self) -> int:
         """Compute the groups that are missing, write, draw and show."""
-        samples = whole("samples", self.samples, at_least=1)
+        whole("samples", self.samples, at_least=1)
         whole("groups", self.groups, at_least=1)
         path = self.dir / "ensemble.json"
         with self.opened() as opened:
             if opened.run.recipe.placement == "none":
                 raise refusal("dir", self.dir, "was trained without noise: there are no nets to sample")
-            fresh = self.settings(opened, samples=samples) | {"weight_scaling": None, "groups": []}
+            fresh = self.settings(opened, samples=self.samples) | {"weight_scaling": None, "groups": []}
             kept = resumed(path, fresh, Sampling)
             self.require_groups(path, kept["groups"])
             if kept["weight_scaling"] is None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from fullscale.commands.train import duration, told
+from fullscale.commands.train import told
 from fullscale.contracts import refusal
 from fullscale.sweep.cost import Work, work
 from fullscale.sweep.plan import Plan, elapsed
@@ -15,7 +15,7 @@ from fullscale.sweep.run import Run
 from fullscale.sweep.state import State, of_run, why
 from fullscale.sweep.throughput import FORWARD, Rates
 from fullscale.sweep.watch import Onlooker
-from fullscale.terminal import Bar, add, complain, say, show, table
+from fullscale.terminal import Bar, add, complain, duration, say, show, table
 
 LEFT_ALONE = "is not run again, nor used: its record cannot be; remove it to have the run repeated"
 

@@ -16,7 +16,7 @@ from fullscale.launch import require_threads, team
 from fullscale.placement import Where
 from fullscale.recipes import Compile, Precision, Recipe, recipe
 from fullscale.record import Record
-from fullscale.terminal import Bar, Flag, Positional, complain, say
+from fullscale.terminal import Bar, Flag, Positional, complain, duration, say
 from fullscale.train import Watcher, train
 from fullscale.training import Epoch, Training
 
@@ -179,12 +179,6 @@ def summary_writer() -> Callable[..., Any]:
     except ImportError:
         raise refusal("tensorboard", True, "needs the extra: uv sync --extra tensorboard") from None  # noqa: FBT003
     return SummaryWriter
-
-
-def duration(seconds: float) -> str:
-    """Write a duration as h:mm:ss."""
-    minutes, left = divmod(round(seconds), 60)
-    return f"{minutes // 60}:{minutes % 60:02}:{left:02}"
 
 
 def told(finished: Record) -> str:
