@@ -6,7 +6,7 @@ from functools import cached_property
 from math import inf, isinf
 from typing import Any
 
-from sympy import Eq, Expr, Sum, nan, zoo
+from sympy import Eq, Expr, Rational, Sum, nan, zoo
 
 from theory.derivation import Derivation, DerivationError
 from theory.domain import Parameter, check_together, size_of
@@ -109,8 +109,8 @@ class Equation:
         """
         exact = self.exact(**values)
         try:
-            rounded = float(exact.evalf(40))
-        except OverflowError:  # erfc of a number beyond the doubles, whatever its value
+            rounded = exact.p / exact.q if isinstance(exact, Rational) else float(exact.evalf(40))
+        except OverflowError:  # also for erfc of a number beyond the doubles, whatever its value
             rounded = inf
         if isinf(rounded):
             raise ValueError(f"{self.name}: the value at these arguments leaves the range of doubles")

@@ -4,8 +4,9 @@ from functools import reduce
 from operator import mul
 from typing import Any
 
-from sympy import QQ, Add, Dummy, Expr, Integer, Mul, Pow, Sum, Symbol, expand, powsimp, ring, sqrt
+from sympy import Add, Expr, Integer, Mul, Pow, Sum, Symbol, expand, powsimp
 
+from theory.rational import is_zero
 from theory.symbols import i, j
 
 
@@ -98,60 +99,7 @@ def vanishes(expression: Expr) -> bool:
     expression = normal(expression)
     if any(not power.exp.is_number for power in expression.atoms(Pow)):
         expression = powsimp(expression)
-    unknowns = sorted(_unknowns(expression), key=lambda unknown: (not unknown.is_Pow, str(unknown)))
-    if not unknowns:
-        return expression == 0
-    polynomials, *generators = ring([Dummy() for _ in unknowns], QQ)
-    known = dict(zip(unknowns, generators, strict=True))
-    bases = {root: _fraction(root.base, polynomials, known) for root in unknowns if _is_root(root)}
-    squares = [known[root] ** 2 * denominator - numerator for root, (numerator, denominator) in bases.items()]
-    parts = _fraction(expression, polynomials, known)
-    numerator, denominator = (part.rem(squares) if squares else part for part in parts)
-    if not denominator:
-        raise ZeroDivisionError(f"{expression} divides by zero")
-    return not numerator
-
-
-def _is_root(expression: Expr) -> bool:
-    return bool(expression.is_Pow and expression.exp.is_Rational and expression.exp.q == 2)
-
-
-def _unknowns(expression: Expr) -> set[Expr]:
-    """The parts of an expression that are not themselves sums, products, whole powers or square roots of others."""
-    if _is_root(expression):
-        return {sqrt(expression.base)} | _unknowns(expression.base)
-    if expression.is_Add or expression.is_Mul or (expression.is_Pow and expression.exp.is_Integer):
-        return set().union(*(_unknowns(part) for part in expression.args))
-    return set() if expression.is_Rational else {expression}
-
-
-def _fraction(expression: Expr, polynomials: Any, known: dict[Expr, Any]) -> tuple[Any, Any]:
-    """Numerator and denominator in a polynomial ring; faster here than sympy's `together`, which looks for factors."""
-    if expression in known:
-        return known[expression], polynomials.one
-    if expression.is_Rational:
-        return polynomials(QQ(expression.p, expression.q)), polynomials.one
-    if expression.is_Pow:
-        base, power = expression.args if not _is_root(expression) else (sqrt(expression.base), 2 * expression.exp)
-        numerator, denominator = _fraction(base, polynomials, known)
-        whole = abs(int(power))
-        return (numerator**whole, denominator**whole) if power > 0 else (denominator**whole, numerator**whole)
-    parts = (_fraction(part, polynomials, known) for part in expression.args)
-    return reduce(_added if expression.is_Add else _multiplied, parts)
-
-
-def _multiplied(left: tuple[Any, Any], right: tuple[Any, Any]) -> tuple[Any, Any]:
-    return left[0] * right[0], left[1] * right[1]
-
-
-def _added(left: tuple[Any, Any], right: tuple[Any, Any]) -> tuple[Any, Any]:
-    (one, over_one), (two, over_two) = left, right
-    if over_one == over_two:
-        return one + two, over_one
-    if len(over_one) == len(over_two) == 1:
-        common = over_one.lcm(over_two)
-        return one * common.exquo(over_one) + two * common.exquo(over_two), common
-    return one * over_two + two * over_one, over_one * over_two
+    return is_zero(expression)
 
 
 def _normal_sum(node: Sum) -> Expr:

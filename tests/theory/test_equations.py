@@ -208,6 +208,7 @@ def test_single_values_by_hand():
 @given(st.integers(1, 2**60), st.integers(1, 2**60))
 @example(2**53 + 1, 2**53)  # half way between two doubles
 @example(2**53 + 3, 2**53)
+@example(2**138 + 2**85 + 1, 2**138)  # by 10^-42 more than half way
 @example(1, 3)
 def test_evaluate_rounds_once_to_the_nearest_double(numerator: int, denominator: int):
     variance = Fraction(numerator, denominator)

@@ -1,0 +1,108 @@
+"""An expression as a fraction of two polynomials: from its numerator one can tell whether it is zero."""
+
+from functools import reduce
+from typing import Any
+
+from sympy import QQ, Dummy, Expr, Pow, nan, ring, sqrt, zoo
+
+Ratio = tuple[Any, Any]  # numerator and denominator, polynomials of one ring
+
+
+def is_zero(expression: Expr) -> bool:
+    """Whether it is zero, for any signs of its roots, as a rational function of its unknowns.
+
+    The unknowns are all parts of the expression but sums, products, whole powers and square roots of others.
+
+    Raises:
+        ZeroDivisionError: where a denominator is zero, for some signs of its roots: the expression has no value then.
+    """
+    try:
+        field = _Field(expression)
+        numerator, _ = field.fraction(expression)
+    except ZeroDivisionError as error:
+        raise ZeroDivisionError(f"{expression} divides by zero") from error
+    return not field.reduced(numerator)
+
+
+class _Field:
+    """The fractions of polynomials in the unknowns of an expression; faster here than sympy's `together`."""
+
+    def __init__(self, expression: Expr) -> None:
+        # A root comes after all that is under it, and before that in the ring: a remainder by its square has no square.
+        unknowns = sorted(_unknowns(expression), key=lambda unknown: (len(_roots(unknown)), str(unknown)))
+        self.polynomials, *generators = ring([Dummy() for _ in unknowns], QQ)
+        self.known: dict[Expr, Ratio] = {}
+        self.squares: dict[Any, Any] = {}
+        if not {nan, zoo}.isdisjoint(unknowns):
+            raise ZeroDivisionError
+        for unknown, generator in zip(unknowns, reversed(generators), strict=True):
+            self.known[unknown] = self._root(unknown.base, generator) if _is_root(unknown) else self._whole(generator)
+
+    def fraction(self, expression: Expr) -> Ratio:
+        if expression in self.known:
+            return self.known[expression]
+        if expression.is_Rational:
+            return self._whole(QQ(expression.p, expression.q))
+        if expression.is_Pow:
+            return self._power(*expression.args)
+        return reduce(_added if expression.is_Add else _multiplied, map(self.fraction, expression.args))
+
+    def reduced(self, polynomial: Any) -> Any:
+        """The same, without any square of a root."""
+        return polynomial.rem(list(self.squares.values())) if self.squares else polynomial
+
+    def _whole(self, polynomial: Any) -> Ratio:
+        return self.polynomials(polynomial), self.polynomials.one
+
+    def _root(self, base: Expr, generator: Any) -> Ratio:
+        """The root of a / b is g / b, where g² = a b: a polynomial led by g², whatever b is."""
+        over, under = map(self.reduced, self.fraction(base))
+        self.squares[generator] = generator**2 - over * under
+        return (generator, under) if over else self._whole(0)
+
+    def _power(self, base: Expr, exponent: Expr) -> Ratio:
+        if not exponent.is_Integer:
+            base, exponent = sqrt(base), 2 * exponent
+        over, under = self.fraction(base)
+        if exponent > 0:
+            return over ** int(exponent), under ** int(exponent)
+        if not self._norm(over):
+            raise ZeroDivisionError
+        return under ** int(-exponent), over ** int(-exponent)
+
+    def _norm(self, polynomial: Any) -> Any:
+        """Its product over all signs of its roots, which is zero where it is zero for some of them."""
+        for generator in reversed(self.squares):
+            if polynomial.degree(generator) > 0:
+                polynomial = self.reduced(polynomial * polynomial.compose(generator, -generator))
+        return self.reduced(polynomial)
+
+
+def _is_root(expression: Expr) -> bool:
+    return bool(expression.is_Pow and expression.exp.is_Rational and expression.exp.q == 2)
+
+
+def _roots(expression: Expr) -> set[Expr]:
+    return {power for power in expression.atoms(Pow) if _is_root(power)}
+
+
+def _unknowns(expression: Expr) -> set[Expr]:
+    if _is_root(expression):
+        return {sqrt(expression.base)} | _unknowns(expression.base)
+    if expression.is_Add or expression.is_Mul or (expression.is_Pow and expression.exp.is_Integer):
+        return set().union(*(_unknowns(part) for part in expression.args))
+    return set() if expression.is_Rational else {expression}
+
+
+def _multiplied(left: Ratio, right: Ratio) -> Ratio:
+    return left[0] * right[0], left[1] * right[1]
+
+
+def _added(left: Ratio, right: Ratio) -> Ratio:
+    (one, over_one), (two, over_two) = left, right
+    if over_one == over_two:
+        return one + two, over_one
+    if len(over_one) == len(over_two) == 1:
+        common = over_one.lcm(over_two)
+        return one * common.exquo(over_one) + two * common.exquo(over_two), common
+    return one * over_two + two * over_one, over_one * over_two
