@@ -1,11 +1,11 @@
 """An expression as a fraction of two polynomials: from its numerator one can tell whether it is zero."""
 
 from functools import reduce
-from typing import Any
+from typing import Any, TypeAlias
 
 from sympy import QQ, Dummy, Expr, Pow, nan, ring, sqrt, zoo
 
-Ratio = tuple[Any, Any]  # numerator and denominator, polynomials of one ring
+Ratio: TypeAlias = tuple[Any, Any]  # numerator and denominator, polynomials of one ring
 
 
 def is_zero(expression: Expr) -> bool:
