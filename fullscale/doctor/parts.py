@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TypeAlias
 
-import torch
 from torch import Tensor
 
 from fullscale.doctor.laws import Law
@@ -184,13 +183,11 @@ def scaled(part: Part, factor: Tensor | float, tensor: Tensor) -> Part:
 
 def _per_channel(factor: Tensor | float, tensor: Tensor) -> Tensor | None:
     """A factor as (channels,), None if it is not the same for all samples and positions."""
-    channels = tensor.shape[1]
-    if not isinstance(factor, Tensor) or factor.dim() == 0:
-        return torch.as_tensor(factor, dtype=tensor.dtype, device=tensor.device).expand(channels)
-    shape = (1,) * (tensor.dim() - factor.dim()) + tuple(factor.shape)
+    along = factor if isinstance(factor, Tensor) else tensor.new_tensor(factor)
+    shape = (1,) * (tensor.dim() - along.dim()) + tuple(along.shape)
     if any(size > 1 for dim, size in enumerate(shape) if dim != 1):
         return None
-    return factor.reshape(-1).expand(channels)
+    return along.reshape(-1).expand(tensor.shape[1])
 
 
 def placed(added: Tensor, start: int, x: Tensor) -> Tensor:

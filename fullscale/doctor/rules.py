@@ -161,9 +161,9 @@ def _shape(one: Any, other: Any) -> torch.Size:
 
 def convolve(call: Call, known: Known) -> Noisy:
     """The rule of convolutions."""
-    x, weight, bias, *geometry = call.args
-    if known(weight) or known(bias):
-        return lost(known(x)) + lost(known(weight), known(bias), common=True)
+    x, weight, _, *geometry = call.args
+    if known(weight):
+        return lost(known(x)) + lost(known(weight), common=True)
     return through(Convolution(weight, *geometry), x, known)
 
 

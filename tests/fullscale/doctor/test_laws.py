@@ -108,3 +108,66 @@ def test_one_probability_for_all_is_a_law_and_several_are_none() -> None:
     assert drawn(aten.exponential_, {"self": torch.zeros(3), "lambd": 1.0}) is None
     assert drawn(aten.randn, {}) == normal(0, 1)
     assert math.isinf(normal(0, 1).low)
+
+
+MASK = bernoulli(0.25)
+
+
+@given(laws, st.sampled_from([aten.mul, aten.add]), scalars)
+def test_sums_and_products_are_the_same_whichever_comes_first(law, op, scalar):
+    assert computed(op, law, [scalar], reverse=True) == computed(op, law, [scalar], reverse=False)
+
+
+@pytest.mark.parametrize("op", [aten.eq, aten.ne])
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_a_mask_held_against_a_number_is_the_mask_or_its_opposite(op, value):
+    made = computed(op, MASK, [value], reverse=False)
+    assert made is not None
+    assert obeys(op(sample(MASK, 1), value).double(), made)
+    assert made in (MASK, bernoulli(0.75))
+
+
+@pytest.mark.parametrize("op", [aten.logical_not, aten.bitwise_not])
+def test_the_opposite_of_a_mask_is_one(op):
+    assert computed(op, MASK, [], reverse=False) == bernoulli(0.75)
+
+
+@pytest.mark.parametrize("law", [uniform(0, 1), normal(0, 1), MASK.times(2), MASK.plus(1), MASK.times(-1)])
+@pytest.mark.parametrize("op", [aten.eq, aten.ne])
+@pytest.mark.parametrize("value", [0.0, 1.0])
+def test_of_what_is_no_mask_nobody_knows_how_often_it_equals_a_number(op, law, value):
+    assert computed(op, law, [value], reverse=False) is None
+    assert computed(aten.logical_not, law, [], reverse=False) is None
+
+
+def test_a_mask_is_never_2():
+    assert computed(aten.eq, MASK, [2.0], reverse=False) is None
+    assert computed(aten.ne, MASK, [2.0], reverse=False) is None
+
+
+@pytest.mark.parametrize("op", [aten.lt, aten.le, aten.gt, aten.ge])
+def test_of_numbers_that_are_not_uniform_no_comparison_is_followed(op):
+    assert computed(op, normal(0, 1), [0.5], reverse=False) is None
+    assert computed(op, MASK, [0.5], reverse=False) is None
+
+
+def test_as_integers_numbers_are_rounded_towards_0():
+    assert MASK.counted() == MASK
+    assert uniform(0.25, 1.25).counted() == bernoulli(0.25)
+    assert uniform(0, 1).counted() == bernoulli(0)
+    assert uniform(-0.5, 0.5).counted() is None
+    assert normal(0, 1).counted() is None
+    assert MASK.times(2).counted() is None
+
+
+def test_a_width_of_1_may_be_off_by_what_single_precision_rounds():
+    made = uniform(0.7, 1.7 + 1e-7).floor()
+    assert made is not None
+    assert made.mean == pytest.approx(0.7)
+    assert uniform(0.7, 1.7 + 1e-5).floor() is None
+
+
+def test_two_scalars_are_not_followed():
+    assert computed(aten.mul, MASK, [2.0, 3.0], reverse=False) is None
+    assert computed(aten.div, MASK, [0.0], reverse=False) is None
+    assert computed(aten.neg, MASK, [1.0], reverse=False) is None
