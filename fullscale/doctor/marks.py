@@ -22,11 +22,11 @@ class Marks(Generic[Mark]):
     A weak reference keeps the address of a storage from being given to another, so that an address identifies it.
 
     Args:
-        blurred: says what is known of other elements of the storage in which these marks lie.
+        blurred: says what is known of elements of which some have these marks; None among them: some have none.
     """
 
-    def __init__(self, blurred: Callable[[Iterable[Mark]], Mark | None]) -> None:
-        self._storages: dict[int, tuple[StorageWeakRef, dict[Place, Mark]]] = {}
+    def __init__(self, blurred: Callable[[Iterable[Mark | None]], Mark | None]) -> None:
+        self._storages: dict[int, tuple[StorageWeakRef, dict[Place, Mark | None]]] = {}
         self._blurred = blurred
 
     def read(self, tensor: Tensor) -> Mark | None:
@@ -49,14 +49,13 @@ class Marks(Generic[Mark]):
     def overwrite(self, tensor: Tensor, mark: Mark | None) -> None:
         """Note that a tensor was written in place: what is known of other elements of its storage blurs."""
         reference, marks = self._kept(tensor)
-        rest = None if _whole(tensor) else self._blurred(marks.values())
-        now = {ELSEWHERE: rest, place(tensor): mark}
-        marks = {where: each for where, each in now.items() if each is not None}
+        now = {} if _whole(tensor) else {ELSEWHERE: self._blurred(marks.values())}
+        now[place(tensor)] = mark
         self._storages.pop(reference.cdata, None)
-        if marks:
-            self._storages[reference.cdata] = reference, marks
+        if any(each is not None for each in now.values()):
+            self._storages[reference.cdata] = reference, now
 
-    def _kept(self, tensor: Tensor) -> tuple[StorageWeakRef, dict[Place, Mark]]:
+    def _kept(self, tensor: Tensor) -> tuple[StorageWeakRef, dict[Place, Mark | None]]:
         for address in [address for address, (reference, _) in self._storages.items() if reference.expired()]:
             del self._storages[address]
         storage = tensor.untyped_storage()

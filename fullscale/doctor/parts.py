@@ -135,9 +135,9 @@ def lost(*many: Noisy, common: bool = False) -> Noisy:
     return tuple((name, Lost(common)) for name, common in names.items())
 
 
-def blurred(many: Iterable[Noisy]) -> Noisy | None:
+def blurred(many: Iterable[Noisy | None]) -> Noisy | None:
     """What is known of some other part of a storage."""
-    return lost(*many) or None
+    return lost(*(noisy or () for noisy in many)) or None
 
 
 def sole(noisy: Noisy) -> Noisy:

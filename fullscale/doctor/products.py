@@ -74,12 +74,12 @@ def _pair(call: Call) -> list[Tensor]:
     return []
 
 
-def merged(marks: Iterable[Random]) -> Random | None:
-    """Any part of random numbers is random numbers."""
+def merged(marks: Iterable[Random | None]) -> Random | None:
+    """Any part of random numbers is random numbers; with a part of something else, they have no law."""
     marks = list(marks)
-    laws = {mark.law for mark in marks}
-    names = frozenset[str]().union(*(mark.names for mark in marks))
-    return Random(names, laws.pop() if len(laws) == 1 else None) if marks else None
+    laws = {mark and mark.law for mark in marks}
+    names = frozenset[str]().union(*(mark.names for mark in marks if mark))
+    return Random(names, laws.pop() if len(laws) == 1 else None) if names else None
 
 
 def _zero(value: Any) -> bool:

@@ -6,7 +6,7 @@ from fullscale.doctor.marks import Marks
 
 
 def marks() -> Marks[str]:
-    return Marks(lambda many: "?".join(sorted(many)) or None)
+    return Marks(lambda many: "?".join(sorted(each or "nothing" for each in many)) or None)
 
 
 def test_a_mark_is_read_from_the_same_elements_however_they_are_reached() -> None:
@@ -39,7 +39,8 @@ def test_where_all_is_overwritten_with_nothing_nothing_is_known() -> None:
     known, x = marks(), torch.zeros(4, 6)
     known.mark(x, "old")
     known.overwrite(x[0], None)
-    assert known.read(x) == "old"
+    assert known.read(x[0]) is None
+    assert known.read(x) == known.read(x[1]) == "nothing?old"
     known.overwrite(x, None)
     assert known.read(x) is None
 
@@ -47,7 +48,10 @@ def test_where_all_is_overwritten_with_nothing_nothing_is_known() -> None:
 def test_writing_a_view_of_what_had_no_mark_is_seen_from_the_whole() -> None:
     known, x = marks(), torch.zeros(4, 6)
     known.overwrite(x[1], "row")
-    assert known.read(x) == "row"
+    assert known.read(x[1]) == "row"
+    assert known.read(x) == known.read(x[2]) == "nothing?row"
+    known.overwrite(x[0], None)
+    assert known.read(x[0]) is None
 
 
 def test_a_storage_that_is_gone_leaves_no_mark_to_the_next_at_its_address() -> None:

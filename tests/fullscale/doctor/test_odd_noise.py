@@ -144,22 +144,38 @@ def test_noise_that_is_scaled_after_the_product_shifts_as_predicted(monte_carlo,
 
 
 @pytest.mark.parametrize("factor", [lambda s: 1 + s, lambda s: s], ids=["a factor", "added"])
-def test_the_strength_may_be_a_parameter_that_is_broadcast(monte_carlo, factor):
+@pytest.mark.parametrize("expanded", [False, True])
+def test_the_strength_may_be_a_parameter_that_is_broadcast(monte_carlo, factor, expanded):
     scale = torch.tensor([0.1, 0.4, 0.7, 1.0]).view(-1, 1, 1)
-    model, x = Spelled(lambda own, x: factor_of(own, x, factor) if own.here.training else x), signal()
+    model, x = (
+        Spelled(lambda own, x: factor_of(own, x, factor, expanded=expanded) if own.here.training else x),
+        signal(),
+    )
     model.scale = nn.Parameter(scale)
-    (row,) = examine(model, [x], probes=32).rows
+    report = examine(model, [x], probes=32)
+    (row,) = report.rows
+    assert (report.sources[0].sharing, row.exact) == ("element", True)
     assert monte_carlo(model, x, model.drawing, 64)["bn"].agrees_with(row.predicted, row.stderr)
     assert row.worst_channel is not None
     assert row.worst_shift < row.predicted
 
 
-def factor_of(own: Any, x: Tensor, factor) -> Tensor:
-    noise = own.scale * torch.randn_like(x)
+def factor_of(own: Any, x: Tensor, factor, *, expanded: bool) -> Tensor:
+    noise = (own.scale.expand_as(x) if expanded else own.scale) * torch.randn_like(x)
     return x * factor(noise) if factor(0) else x + noise
 
 
+def among(others: Tensor, x: Tensor) -> Tensor:
+    others[:, :2].bernoulli_(KEEP)
+    return x * others
+
+
 NOT_FACTORS = {
+    "among zeros": lambda x: among(torch.zeros_like(x), x),
+    "among ones": lambda x: among(torch.ones_like(x), x),
+    "among others": lambda x: among(torch.rand_like(x), x),
+    "masked_fill by ones": lambda x: x.masked_fill(torch.rand_like(x) >= KEEP, 1),
+    "where else ones": lambda x: torch.where(torch.rand_like(x) < KEEP, x, torch.ones_like(x)),
     "added noise": lambda x: x + torch.randn_like(x),
     "drawn around x": lambda x: torch.normal(x, SIGMA),
     "log-normal": lambda x: x * torch.exp(torch.randn_like(x)),
