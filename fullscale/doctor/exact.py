@@ -88,7 +88,7 @@ class Exact(NoiseFree):
         if signal.shape != out.shape:
             signal = signal.expand(out.shape).clone()
         if kept is not None or (law.mean == 0 and call.written):
-            self._note(call, out, lost(*_listed(kept), ((name, Lost(sharing == "batch")),)))
+            self._note(call, out, lost(kept or (), ((name, Lost(sharing == "batch")),)))
         elif law.mean == 0:
             self._note(call, out, ((name, Carried(signal, law, sharing, bare=True)),))
         else:
@@ -96,7 +96,7 @@ class Exact(NoiseFree):
 
     def mixed(self, call: Call, out: Any, names: frozenset[str], kept: Any) -> None:
         """Let sources begin that multiply nothing."""
-        self._note(call, out, lost(*_listed(kept), tuple((name, Lost()) for name in sorted(names))))
+        self._note(call, out, lost(kept or (), tuple((name, Lost()) for name in sorted(names))))
 
     def close(self, others: Set[str] = frozenset()) -> None:
         """Settle what only the whole pass tells.
@@ -135,10 +135,6 @@ class Exact(NoiseFree):
                 self._noisy.overwrite(tensor, own)
             else:
                 self._noisy.mark(tensor, own)
-
-
-def _listed(kept: Noisy | list[Noisy] | None) -> list[Noisy]:
-    return kept if isinstance(kept, list) else [kept or ()]
 
 
 def _local(part: Part, x: Tensor) -> Local:

@@ -112,7 +112,7 @@ def _thinned(noisy: Noisy) -> Noisy:
 
 
 def _summed(part: Part) -> Part:
-    if not isinstance(part, Carried) or part.spoilt or part.carrier.dim() < 2:
+    if not isinstance(part, Carried) or part.spoilt:
         return gone(part)
     share, linear = part.read
     return Spread(share, linear, part.law, part.start)
@@ -194,7 +194,7 @@ def _spread(layer: Convolution | FullyConnected, x: Tensor, part: Part, name: st
 
 def concatenate(call: Call, known: Known) -> Noisy:
     """The rule of concatenation along the channels."""
-    tensors, dim = call.args[0], call.args[1] if len(call.args) > 1 else call.kwargs.get("dim", 0)
+    tensors, dim = call.arguments["tensors"], call.arguments["dim"]
     if dim not in (1, 1 - tensors[0].dim()) or any(tensor.dim() != tensors[0].dim() for tensor in tensors):
         return lose(call, known)
     noisy, start = (), 0
@@ -261,15 +261,14 @@ def _groups(call: Call, x: Tensor, sharing: Groups, outs: list[Tensor]) -> Group
 
 def _viewed_share(call: Call, x: Tensor, part: Spread) -> list[Part] | None:
     """Of a share that is the same at all samples and positions, where these stay together."""
-    whole = placed(part.share, part.start, x).view(1, -1, *[1] * (x.dim() - 2)).expand(x.shape)
+    whole = placed(part.share, part.start, x).view(-1, *[1] * (x.dim() - 2)).expand(x.shape)
     try:
         outs = tree_leaves(Call(call.func, (whole, *call.args[1:]), call.kwargs).run())
     except RuntimeError:  # a view that would need a copy
         return None
-    places = x.numel() // x.shape[1]
     for out in outs:
         apart = any(stride for dim, stride in enumerate(out.stride()) if dim != 1 and out.shape[dim] > 1)
-        if out.dim() < 2 or apart or out.numel() != places * out.shape[1]:
+        if out.dim() < 2 or apart or out.numel() * x.shape[1] != x.numel() * out.shape[1]:
             return None
     return [Spread(out.transpose(0, 1).flatten(1)[:, 0].clone(), part.linear, part.law) for out in outs]
 

@@ -98,7 +98,7 @@ class Convolution:
     def _moments(self, x: Tensor) -> Tensor:
         """Mean of patch patch^T over samples and positions: (inputs, places, places)."""
         places = self.weight[0, 0].numel()
-        one_hot = torch.eye(places, device=x.device, dtype=x.dtype).view(places, 1, *self.weight.shape[2:])
+        one_hot = torch.eye(places).to(x).view(places, 1, *self.weight.shape[2:])
         maps = x.reshape(-1, 1, *x.shape[2:])
         patches = replace(self, groups=1)(maps, one_hot).view(*x.shape[:2], places, -1)
         return torch.einsum("nikp,nilp->ikl", patches, patches) / (patches.shape[0] * patches.shape[3])

@@ -1,102 +1,36 @@
 """Noise through every operator: what it adds is followed to what derivatives say, to all digits, or it is lost."""
 
-import math
 import re
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 import torch
-from torch import Tensor, nn
-from torch.autograd.functional import jacobian
+from torch import Tensor
 from torch.nn import functional
 
-from fullscale.doctor.exact import Exact, Local
-from fullscale.doctor.laws import Law, bernoulli, normal, uniform
-from fullscale.doctor.stack import Stack
-
-SAMPLES, CHANNELS, ROWS, COLUMNS = ELEMENT = (3, 4, 5, 6)
-SHARED = {"sample": (SAMPLES, 1, 1, 1), "channel": (SAMPLES, CHANNELS, 1, 1), "batch": (1, CHANNELS, ROWS, COLUMNS)}
-KEEP, HALF, SIGMA = 0.25, 0.5, 0.5
-LAWS = {
-    "dropout": (bernoulli(KEEP).times(1 / KEEP), lambda x: x.bernoulli_(KEEP).div_(KEEP)),
-    "uout": (uniform(-HALF, HALF), lambda x: x.uniform_(-HALF, HALF)),
-    "gaussian": (normal(1, SIGMA), lambda x: x.normal_(1, SIGMA)),
-}
-BNS = {2: nn.BatchNorm1d, 3: nn.BatchNorm1d, 4: nn.BatchNorm2d, 5: nn.BatchNorm3d}
-
-Way = Callable[[Tensor, Tensor], Tensor]
-"""What is made of a signal, (3, 4, 5, 6), and noise."""
-
-
-class Model(nn.Module):
-    """A way from noise that is drawn to a BN."""
-
-    def __init__(self, way: Way, draw: Callable[[Tensor], Tensor], shape: tuple[int, ...], example: Tensor) -> None:
-        super().__init__()
-        self.way, self.draw, self.shape = way, draw, shape
-        self.bn = BNS[example.dim()](example.shape[1], dtype=torch.float64)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.bn(self.way(x, self.draw(x.new_empty(self.shape))))
-
-
-def spread(*shape: int, seed: int = 0) -> Tensor:
-    """Numbers that look random and are not drawn: what is drawn in a pass is noise."""
-    return (torch.arange(1, math.prod(shape) + 1, dtype=torch.float64) * (seed + 1.7)).sin().view(shape) * 2
-
-
-def signal(seed: int = 0) -> Tensor:
-    return spread(*ELEMENT, seed=seed) + torch.arange(CHANNELS).view(-1, 1, 1) / 2
-
-
-def followed(way: Way, noise: str, shape: tuple[int, ...]) -> Local:
-    """What is said of what the noise adds to the BN's input; it is held against the signal that its mean leaves."""
-    law, draw = LAWS[noise]
-    mean = way(signal(), torch.full(shape, law.mean, dtype=torch.float64))
-    model = Model(way, draw, shape, mean)
-    stack = Stack(model)
-    stack.restart(SAMPLES)
-    with torch.no_grad(), Exact(stack) as exact:
-        model(signal())
-    (arrived,) = exact.inputs
-    assert torch.allclose(arrived.var, mean.transpose(0, 1).flatten(1).var(1), rtol=1e-12)
-    (local,) = arrived.sources.values()
-    return local
-
-
-def agrees(local: Local, way: Way, noise: str, shape: tuple[int, ...]) -> bool:
-    """Whether that is known, and what derivatives say of what is linear in independent numbers."""
-    law: Law = LAWS[noise][0]
-    numbers = torch.full(shape, law.mean, dtype=torch.float64)
-    by_number: Any = jacobian(lambda n: way(signal(), n), numbers)
-    squares = by_number.flatten(by_number.dim() - len(shape)).square().sum(-1)
-    added = law.var * squares.transpose(0, 1).flatten(1).mean(1)
-    return local.added is not None and torch.allclose(local.added, added, rtol=1e-12, atol=1e-12)
-
-
-def weight(*shape: int) -> Tensor:
-    return spread(*shape, seed=9) + 0.1
-
-
-def per_channel() -> Tensor:
-    return weight(CHANNELS, 1, 1)
-
-
-def convolved(x: Tensor, **geometry: Any) -> Tensor:
-    return functional.conv2d(x, weight(8, CHANNELS // geometry.get("groups", 1), 3, 3), weight(8), **geometry)
+from fullscale.doctor.exact import Local
+from tests.fullscale.doctor.following import (
+    CHANNELS,
+    COLUMNS,
+    ELEMENT,
+    ROWS,
+    SAMPLES,
+    SHARED,
+    Way,
+    agrees,
+    connected,
+    convolved,
+    followed,
+    per_channel,
+    signal,
+    spread,
+    weight,
+)
 
 
 def transposed(x: Tensor, **geometry: Any) -> Tensor:
     return functional.conv_transpose2d(x, weight(CHANNELS, 6, 3, 2), **geometry)
-
-
-def connected(x: Tensor) -> Tensor:
-    return functional.linear(x.flatten(1), weight(7, CHANNELS * ROWS * COLUMNS), weight(7))
-
-
-def written(x: Tensor, into: Tensor) -> Tensor:
-    return into.copy_(x)
 
 
 def at_the_mean(change: Callable[[Tensor], Tensor]) -> Way:
@@ -140,6 +74,8 @@ FOLLOWED: dict[str, Callable[[Tensor], Tensor]] = {
     "convolution with padding": lambda x: convolved(x, padding=(1, 2)),
     "convolution with dilation": lambda x: convolved(x, dilation=(1, 2)),
     "convolution by group": lambda x: convolved(x, groups=2),
+    "convolution by channel": lambda x: convolved(x, groups=CHANNELS),
+    "convolution of one filter": lambda x: functional.conv2d(x, weight(1, CHANNELS, 3, 3)),
     "transposed convolution": lambda x: transposed(x, stride=2, output_padding=1),
     "convolution of lines": lambda x: functional.conv1d(x.flatten(2), weight(8, CHANNELS, 3)),
     "convolution, scaled": lambda x: 3 * convolved(x),
@@ -154,8 +90,10 @@ FOLLOWED: dict[str, Callable[[Tensor], Tensor]] = {
     "layer": connected,
     "layer, scaled": lambda x: connected(x) * 3,
     "layer, scaled by unit": lambda x: connected(x) * weight(7),
+    "layer, some units": lambda x: connected(x)[:, 2:],
     "layer, as a map": lambda x: connected(x)[:, :, None],
     "layer without a bias": lambda x: functional.linear(x.flatten(1), weight(7, CHANNELS * ROWS * COLUMNS)),
+    "concatenated alone": lambda x: torch.cat([x], 1),
     "concatenated first": lambda x: torch.cat([x, signal(2)], 1),
     "concatenated last": lambda x: torch.cat([signal(2), x], 1),
     "concatenated last, counted from behind": lambda x: torch.cat([signal(2), x], -3),
@@ -175,6 +113,9 @@ FOLLOWED: dict[str, Callable[[Tensor], Tensor]] = {
         :, 2:9
     ],
     "padded": lambda x: functional.pad(x, (1, 2, 0, 1)),
+    "padded as an operator": lambda x: torch.constant_pad_nd(x, (1, 2, 0, 1)),
+    "padded and relu": lambda x: functional.pad(x, (1, 2)).relu(),
+    "padded as an operator and relu": lambda x: torch.constant_pad_nd(x, (1, 2)).relu(),
     "padded by channels": lambda x: functional.pad(x, (0, 0, 0, 0, 1, 2)),
     "padded by ones": lambda x: functional.pad(x, (1, 2), value=1.0),
     "sum, padded": lambda x: functional.pad(x + signal(2), (1, 2, 0, 1)),
@@ -259,7 +200,7 @@ def test_behind_relu_they_are_lost(way: Way):
 
 
 MOVED = {name for name in FOLLOWED if re.search("flipped|permuted|lines|dimension$|moved|maps|some|^one|later", name)}
-MOVED -= {name for name in FOLLOWED if name.startswith(("convolution, ", "concatenated after"))}
+MOVED -= {name for name in FOLLOWED if name.startswith(("convolution, ", "layer, ", "concatenated after"))}
 SHARING = [
     *(("sample", name) for name in FOLLOWED),
     *(("channel", name) for name in FOLLOWED if name not in {*MOVED, "transposed convolution"}),
@@ -290,6 +231,11 @@ LOST: dict[str, Callable[[Tensor], Tensor]] = {
     "convolution and relu": lambda x: convolved(x).relu(),
     "convolution, scaled everywhere": lambda x: convolved(x) * spread(SAMPLES, 8, 3, 4),
     "convolution, scaled by row": lambda x: convolved(x) * weight(4),
+    "convolution, scaled by a row of two": lambda x: convolved(x)[..., :2] * weight(2),
+    "convolution, padded": lambda x: functional.pad(convolved(x), (1, 2)),
+    "written wider": lambda x: torch.zeros_like(x).copy_(x[:, :1]),
+    "written as integers": lambda x: torch.zeros_like(x, dtype=torch.int64).copy_(x).double(),
+    "padded by ones and relu": lambda x: functional.pad(x, (1, 2), value=1.0).relu(),
     "convolution twice": lambda x: functional.conv2d(convolved(x), weight(2, 8, 1, 1)),
     "sum and relu": lambda x: (x + signal(2)).relu(),
     "two ways": lambda x: x + convolved(x, padding=1)[:, :4],
@@ -303,6 +249,11 @@ LOST: dict[str, Callable[[Tensor], Tensor]] = {
     "layer with it": lambda x: functional.linear(spread(7, COLUMNS), x[0, 0]),
     "layer's bias": lambda x: functional.linear(spread(7, 2), weight(COLUMNS, 2), x[0, 0, 0]),
     "prelu by it": lambda x: functional.prelu(signal(2), x[0, :, 0, 0]),
+    "as integers, times a signal": lambda x: x.int() * signal(2),
+    "prelu by itself": lambda x: functional.prelu(x, x[0, :, 0, 0]),
+    "filters as rows": lambda x: functional.conv2d(x, weight(3, CHANNELS, 3, 3)).transpose(1, 2),
+    "two filters as two rows": lambda x: functional.conv2d(x, weight(2, CHANNELS, 4, 3)).transpose(1, 2),
+    "one unit, as a column": lambda x: connected(x)[:, 0].unsqueeze(1),
     "its transpose": lambda x: convolved(x).transpose(1, 2),
     "its samples in channels": lambda x: convolved(x).transpose(0, 1),
 }
@@ -318,6 +269,29 @@ def test_what_has_no_formula_is_lost(way: Callable[[Tensor], Tensor], shape: tup
 def test_in_weights_it_becomes_the_same_for_all_samples(shape: tuple[int, ...]):
     local = followed(lambda x, n: functional.conv2d(signal(2), x * n), "dropout", shape)
     assert local == Local(None, None, common=True)
+
+
+FLAT: dict[str, Callable[[Tensor], Tensor]] = {
+    "concatenated": lambda x: torch.cat([x.flatten(1), signal(2).flatten(1)], 1),
+    "padded": lambda x: functional.pad(x.flatten(1), (1, 2)),
+    "in part": lambda x: x.flatten(1)[:, 5:],
+}
+
+
+@pytest.mark.parametrize("way", FLAT.values(), ids=FLAT)
+def test_maps_that_share_a_number_are_lost_where_they_are_flattened_and_moved(way: Callable[[Tensor], Tensor]):
+    assert agrees(followed(at_the_mean(way), "dropout", ELEMENT), at_the_mean(way), "dropout", ELEMENT)
+    assert followed(at_the_mean(way), "dropout", SHARED["channel"]) == Local(None, None, common=False)
+
+
+OF_ONE_LAYER = [name for name in FOLLOWED if name.startswith("convolution, ")]
+
+
+@pytest.mark.parametrize("name", OF_ONE_LAYER)
+def test_what_the_paper_sees_of_a_layer_stays_with_its_noise(name: str):
+    plain = followed(at_the_mean(convolved), "dropout", ELEMENT).linear
+    assert plain is not None
+    assert followed(at_the_mean(FOLLOWED[name]), "dropout", ELEMENT).linear == plain
 
 
 @pytest.mark.parametrize("name", sorted(MOVED))
