@@ -170,7 +170,7 @@ def scaled(part: Part, factor: Tensor | float, tensor: Tensor) -> Part:
             if part.bare and isinstance(factor, int | float):
                 return replace(part, law=law.times(factor))
             along = factor
-            if isinstance(factor, Tensor) and factor.dim() > 0:
+            if isinstance(factor, Tensor):
                 along = factor.expand(tensor.shape).narrow(1, start, carrier.shape[1])
             return Carried(carrier * along, part.law, part.sharing, start)
         case Spread(share, start=start):

@@ -1,5 +1,6 @@
 """What becomes of noise in each operator, as far as the law knows; all others lose it."""
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, TypeAlias
@@ -171,7 +172,7 @@ def connect(call: Call, known: Known) -> Noisy:
     """The rule of fully connected layers on single vectors: addmm(bias, x, weight^T) or mm(x, weight^T)."""
     x, weight = call.args[-2:]
     bias = known(call.args[0]) if len(call.args) > 2 else ()
-    if known(weight) or bias or x.dim() != 2 or call.kwargs:
+    if known(weight) or bias or call.kwargs:
         return lose(call, known)
     return through(FullyConnected(weight.t()), x, known)
 
@@ -243,7 +244,7 @@ def _viewed(call: Call, x: Tensor, part: Part, outs: list[Tensor]) -> list[Part]
         return nothing
     if isinstance(part, Proportional):
         return [replace(part, sharing=groups)] * len(outs)
-    if part.spoilt or x.dim() < 2 or part.carrier.dim() != x.dim():
+    if part.spoilt:
         return nothing
     carrier = torch.empty_like(x).copy_(part.whole(x.shape[1]))  # its strides may differ, which views mind
     carriers = Call(call.func, (carrier, *call.args[1:]), call.kwargs).run()
@@ -256,7 +257,7 @@ def _groups(call: Call, x: Tensor, sharing: Groups, outs: list[Tensor]) -> Group
     if sharing == "element" or (sharing == "sample" and samples_stay):
         return sharing
     flattened = call.op in (aten.view, aten._unsafe_view) and samples_stay and outs[0].dim() == 2
-    return x[0, 0].numel() if sharing == "channel" and flattened else None
+    return math.prod(x.shape[2:]) if sharing == "channel" and flattened else None
 
 
 def _viewed_share(call: Call, x: Tensor, part: Spread) -> list[Part] | None:

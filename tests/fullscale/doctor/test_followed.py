@@ -97,6 +97,7 @@ FOLLOWED: dict[str, Callable[[Tensor], Tensor]] = {
     "concatenated first": lambda x: torch.cat([x, signal(2)], 1),
     "concatenated last": lambda x: torch.cat([signal(2), x], 1),
     "concatenated last, counted from behind": lambda x: torch.cat([signal(2), x], -3),
+    "concatenated as the third": lambda x: torch.cat([signal(2), signal(3), x], 1),
     "concatenated last, scaled": lambda x: torch.cat([signal(2), x], 1) * weight(2 * CHANNELS, 1, 1),
     "concatenated last, scaled everywhere": lambda x: (
         torch.cat([signal(2), x], 1) * torch.cat([signal(3), signal(4)], 1)
@@ -248,6 +249,9 @@ LOST: dict[str, Callable[[Tensor], Tensor]] = {
     "bias": lambda x: functional.conv2d(signal(2), weight(ROWS, CHANNELS, 2, 2), x[0, 0, :, 0]),
     "layer with it": lambda x: functional.linear(spread(7, COLUMNS), x[0, 0]),
     "layer's bias": lambda x: functional.linear(spread(7, 2), weight(COLUMNS, 2), x[0, 0, 0]),
+    "layer, scaled by alpha": lambda x: torch.addmm(spread(7), x.flatten(1), weight(120, 7), alpha=2),
+    "added to a product": lambda x: torch.addmm(x[:, 0, 0], spread(SAMPLES, 2), weight(2, COLUMNS)),
+    "one number": lambda x: x[0, 0, 0, 0] * signal(2),
     "prelu by it": lambda x: functional.prelu(signal(2), x[0, :, 0, 0]),
     "as integers, times a signal": lambda x: x.int() * signal(2),
     "prelu by itself": lambda x: functional.prelu(x, x[0, :, 0, 0]),

@@ -100,6 +100,29 @@ def test_on_a_trunk_noise_whose_signal_was_written_since_is_lost():
     assert all(local.added is not None for local in others)
 
 
+BEHIND = {
+    "bn": lambda x: x,
+    "layer": convolved,
+    "view": lambda x: x[:, 1:],
+    "scaled": lambda x: x * 3,
+    "scaled by channel": lambda x: x * per_channel(),
+    "sum": lambda x: x + signal(8),
+    "concatenation": lambda x: torch.cat([signal(8), x], 1),
+    "padding": lambda x: functional.pad(x, (1, 2)),
+}
+
+
+@pytest.mark.parametrize("then", BEHIND.values(), ids=BEHIND)
+def test_of_a_signal_that_was_written_since_nothing_is_said(then):
+    def spoilt(x: Tensor, noise: Tensor) -> Tensor:
+        product = x * noise
+        total = product + signal(7)
+        product.zero_()
+        return then(total)
+
+    assert followed(spoilt, *MANY[0]) == Local(None, None)
+
+
 def test_the_sign_of_lopsided_noise_is_kept():
     steep = ("centred", ELEMENT)  # -1/4 or 3/4
     assert followed(lambda x, n: (x - x * n * 2).relu(), *steep).added is None  # 1 - 2 n may be -1/2
