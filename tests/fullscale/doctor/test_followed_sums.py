@@ -56,6 +56,13 @@ def test_behind_a_layer_the_last_few_are_exact_and_the_others_lost():
         assert agrees(local, alone(number, lambda x: functional.conv2d(x, weight(8, CHANNELS, 3, 3))), *MANY[number])
 
 
+def test_what_all_samples_share_is_no_number_of_their_own_however_long_the_trunk():
+    shared = "dropout", SHARED["batch"]
+    first, *others = arrived(trunk, shared, *MANY[1:])
+    assert first == Local(None, None, common=True)
+    assert all(local.added is not None for local in others)
+
+
 def test_scaled_by_channel_even_those_stay_exact():
     locals_ = arrived(lambda x, *noises: trunk(x, *noises) * per_channel(), *MANY)
     for number, local in enumerate(locals_):
