@@ -107,14 +107,12 @@ def add(call: Call, known: Known) -> Noisy:
 
 def _thinned(noisy: Noisy) -> Noisy:
     """Keep the last few carriers, and of the others what a BN needs: a trunk of many blocks would gather them all."""
-    carriers = [name for name, part in noisy if isinstance(part, Carried) and part.sharing != "batch"]
-    old = set(carriers[:-CARRIERS])
-    return tuple((name, _summed(part) if name in old else part) for name, part in noisy)
+    carriers = [(name, part) for name, part in noisy if isinstance(part, Carried) and part.sharing != "batch"]
+    old = {name: _summed(part) for name, part in carriers[:-CARRIERS]}
+    return tuple((name, old.get(name, part)) for name, part in noisy)
 
 
-def _summed(part: Part) -> Part:
-    if not isinstance(part, Carried) or part.spoilt:
-        return gone(part)
+def _summed(part: Carried) -> Spread:
     share, linear = part.read
     return Spread(share, linear, part.law, part.start)
 

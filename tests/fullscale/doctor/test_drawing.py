@@ -51,6 +51,14 @@ def test_dropout_that_is_one_operator_is_dropout(layer, exact):
     assert (row.exact, row.predicted) == (exact, pytest.approx(truth.item(), abs=4.9 * row.stderr + 1e-6))
 
 
+def test_beside_the_signal_it_has_the_weight_of_its_mean():
+    x = signal()
+    (row,) = examine(Dropping(lambda _, x: x + native_dropout(x, DROP, train=True)[0]), [x]).rows
+    test = 4 * x.var((0, 2, 3))
+    train = test + DROP / (1 - DROP) * x.square().mean((0, 2, 3))
+    assert (row.exact, row.predicted) == (True, pytest.approx((test.mean() / train.mean()).item()))
+
+
 SILENT = {
     "in test": lambda _, x: native_dropout(x, DROP, train=False)[0],
     "of none": lambda _, x: native_dropout(x, 0.0, train=True)[0],

@@ -234,7 +234,7 @@ LOST: dict[str, Callable[[Tensor], Tensor]] = {
     "convolution and relu": lambda x: convolved(x).relu(),
     "convolution, scaled everywhere": lambda x: convolved(x) * spread(SAMPLES, 8, 3, 4),
     "convolution, scaled by row": lambda x: convolved(x) * weight(4),
-    "convolution, scaled by a row of two": lambda x: convolved(x)[..., :2] * weight(2),
+    "convolution, scaled by a row of two": lambda x: functional.conv2d(x, weight(8, CHANNELS, 3, 5)) * weight(2),
     "convolution, padded": lambda x: functional.pad(convolved(x), (1, 2)),
     "written wider": lambda x: torch.zeros_like(x).copy_(x[:, :1]),
     "written as integers": lambda x: torch.zeros_like(x, dtype=torch.int64).copy_(x).double(),

@@ -264,6 +264,15 @@ def test_noise_on_weights_is_one_for_the_whole_batch(monte_carlo):
     assert not monte_carlo(model, x, model.drawing, 256)["bn"].agrees_with(row.predicted, row.stderr)  # pooled over all
 
 
+def test_so_is_noise_on_whole_filters():
+    def connect(own: Any, x: Tensor) -> Tensor:
+        keeps = torch.empty(4, 1, 1, 1).bernoulli_(KEEP) if own.here.training else 1
+        return functional.conv2d(x, own.weights.weight * keeps)
+
+    report = examine(Spelled(connect, weights=nn.Conv2d(4, 4, 3)), [signal()])
+    assert (report.sources[0].sharing, report.rows[0].exact) == ("batch", False)
+
+
 def within_batches(model: Spelled, x: Tensor, batches: int) -> float:
     """Return what BN's own plain average of variances makes of it."""
     model.bn.momentum = None
