@@ -56,11 +56,6 @@ OPTIONS = (
 )
 MEASURING = ("adjust", "ensemble", "measure", "noise", "placement")
 OF_MEASURING = (*MEASURING, "measuring_nets", "nets", "reordered", "sampled", "specimen")
-# What the doctor's predictions are computed by; the rest of it reads, words and draws.
-PREDICTING = (
-    *("calls", "exact", "generators", "laws", "marks", "noise_free", "parts", "probe", "probing", "products"),
-    *("repeated", "rules", "shares", "stack", "tally", "tested"),
-)
 ROOMS = {
     "theory": Room("theory", ("*.py",), ("tests/theory", "tests/test_terminals.py"), imported=True),
     "simulator": Room("simulator", ("*.py",), ("tests/simulator", "tests/test_terminals.py")),
@@ -69,5 +64,4 @@ ROOMS = {
         tuple(f"{name}.py" for name in MEASURING),
         tuple(f"tests/fullscale/test_{name}.py" for name in OF_MEASURING),
     ),
-    "doctor": Room("fullscale", tuple(f"doctor/{name}.py" for name in PREDICTING), ("tests/fullscale/doctor",)),
 }
