@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sympy import Expr, Integer, Rational, S, expand, nan, sqrt, zoo
+from sympy import Expr, Integer, Rational, S, erfc, expand, nan, oo, sqrt, zoo
 
 from theory.rational import is_zero
 from theory.symbols import c, d, mu, p, v
@@ -56,6 +56,24 @@ def test_the_root_of_a_fraction_squares_to_that_fraction(inside: Expr):
     assert not is_zero((1 + root) ** 2 - 1 - 2 * root - c)  # the numerator alone
 
 
+@pytest.mark.parametrize("q", [2, 4, 8, 16])
+def test_roots_of_roots_are_squared_away(q: int):
+    root = (c / v) ** Rational(1, q)
+    assert is_zero((1 + root) ** 2 - 1 - 2 * root - (c / v) ** Rational(2, q))
+    assert is_zero((c / v) ** Rational(3, q) / root - (c / v) ** Rational(2, q))
+    assert is_zero((1 - root) * (1 + root) - 1 + root**2)
+    assert not is_zero((1 + root) ** 2 - 1 - 2 * root - (c / v) ** Rational(1, q))
+    nested = sqrt(1 + root)
+    assert is_zero((nested**2 - 1) ** q - c / v)
+    assert not is_zero((nested**2 - 1) ** q - c / p)
+
+
+def test_a_cube_root_is_an_unknown():
+    root = c ** Rational(1, 3)
+    assert is_zero((1 + root) * (v - 2) - v + 2 - v * root + 2 * root)
+    assert not is_zero((1 + root) ** 3 - 1 - 3 * root - 3 * root**2 - c / 2)
+
+
 def test_numbers_are_zero_or_not():
     assert is_zero(S.Zero)
     assert not is_zero(Rational(1, 10**30))
@@ -65,6 +83,8 @@ def test_numbers_are_zero_or_not():
 def test_the_root_of_a_hidden_zero_is_zero():
     assert is_zero(HIDDEN_ZERO)
     assert is_zero(c * sqrt(HIDDEN_ZERO))
+    assert is_zero(c * sqrt((1 + sqrt(c)) ** 2 - 1 - c - 2 * sqrt(c)))
+    assert is_zero(c * HIDDEN_ZERO ** Rational(3, 8))
     assert is_zero((1 + sqrt(sqrt(HIDDEN_ZERO) + c)) ** 2 - 1 - c - 2 * sqrt(sqrt(HIDDEN_ZERO) + c))
     assert not is_zero(1 + sqrt(HIDDEN_ZERO))
 
@@ -83,6 +103,13 @@ def test_the_root_of_a_hidden_zero_is_zero():
         HIDDEN_ZERO / ((1 + sqrt(c)) ** 2 - 1 - c - 2 * sqrt(c)),
         HIDDEN_ZERO / (sqrt(expand((1 + c) ** 2)) - 1 - c),
         HIDDEN_ZERO / (sqrt(v + sqrt(expand((1 + c) ** 2))) - sqrt(v + 1 + c)),
+        HIDDEN_ZERO / (sqrt(v + p * sqrt(expand((1 + c) ** 2))) - sqrt(v + p * (1 + c))),
+        ANOTHER / sqrt(sqrt(HIDDEN_ZERO)),
+        HIDDEN_ZERO / ((1 + c ** Rational(1, 4)) ** 2 - 1 - 2 * c ** Rational(1, 4) - sqrt(c)),
+        ANOTHER * HIDDEN_ZERO ** Rational(-1, 3),
+        ANOTHER * HIDDEN_ZERO ** (-p),
+        HIDDEN_ZERO * erfc(1 / ANOTHER),
+        HIDDEN_ZERO * erfc(1 / (1 + 1 / ANOTHER)),
     ],
     ids=str,
 )
@@ -91,7 +118,11 @@ def test_nothing_is_proved_of_what_divides_by_a_hidden_zero(nothing: Expr):
         is_zero(nothing)
 
 
-@pytest.mark.parametrize("nothing", [zoo, nan, zoo * c * p, zoo * HIDDEN_ZERO], ids=str)
+@pytest.mark.parametrize(
+    "nothing",
+    [zoo, nan, zoo * c * p, zoo * HIDDEN_ZERO, oo * HIDDEN_ZERO, -oo * HIDDEN_ZERO, HIDDEN_ZERO * erfc(zoo)],
+    ids=str,
+)
 def test_nothing_is_proved_where_sympy_saw_the_division_by_zero_itself(nothing: Expr):
     with pytest.raises(ZeroDivisionError, match="divides by zero"):
         is_zero(nothing)
