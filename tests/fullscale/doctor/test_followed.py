@@ -33,7 +33,7 @@ def transposed(x: Tensor, **geometry: Any) -> Tensor:
     return functional.conv_transpose2d(x, weight(CHANNELS, 6, 3, 2), **geometry)
 
 
-def at_the_mean(change: Callable[[Tensor], Tensor]) -> Way:
+def noisy(change: Callable[[Tensor], Tensor]) -> Way:
     return lambda x, n: change(x * n)
 
 
@@ -142,8 +142,8 @@ FOLLOWED: dict[str, Callable[[Tensor], Tensor]] = {
 
 @pytest.mark.parametrize("way", FOLLOWED.values(), ids=FOLLOWED)
 def test_dropout_is_followed_exactly(way: Callable[[Tensor], Tensor]):
-    local = followed(at_the_mean(way), "dropout", ELEMENT)
-    assert agrees(local, at_the_mean(way), "dropout", ELEMENT)
+    local = followed(noisy(way), "dropout", ELEMENT)
+    assert agrees(local, noisy(way), "dropout", ELEMENT)
     assert not local.common
 
 
@@ -152,8 +152,8 @@ LINEAR = {name: way for name, way in FOLLOWED.items() if not re.search("relu|abs
 
 @pytest.mark.parametrize("way", LINEAR.values(), ids=LINEAR)
 def test_gaussian_noise_is_followed_exactly_where_all_is_linear(way: Callable[[Tensor], Tensor]):
-    local = followed(at_the_mean(way), "gaussian", ELEMENT)
-    assert agrees(local, at_the_mean(way), "gaussian", ELEMENT)
+    local = followed(noisy(way), "gaussian", ELEMENT)
+    assert agrees(local, noisy(way), "gaussian", ELEMENT)
 
 
 COMPLETED: dict[str, tuple[Way, float]] = {
@@ -212,7 +212,7 @@ SHARING = [
 
 @pytest.mark.parametrize(("sharing", "name"), SHARING)
 def test_numbers_that_samples_or_their_maps_share_are_followed_exactly(sharing: str, name: str):
-    way = at_the_mean(FOLLOWED[name])
+    way = noisy(FOLLOWED[name])
     assert agrees(followed(way, "dropout", SHARED[sharing]), way, "dropout", SHARED[sharing])
 
 
@@ -268,7 +268,7 @@ LOST: dict[str, Callable[[Tensor], Tensor]] = {
 @pytest.mark.parametrize("way", LOST.values(), ids=LOST)
 @pytest.mark.parametrize("shape", [ELEMENT, SHARED["sample"], SHARED["channel"]], ids=str)
 def test_what_has_no_formula_is_lost(way: Callable[[Tensor], Tensor], shape: tuple[int, ...]):
-    assert followed(at_the_mean(way), "dropout", shape) == Local(None, None, common=False)
+    assert followed(noisy(way), "dropout", shape) == Local(None, None, common=False)
 
 
 @pytest.mark.parametrize("shape", [ELEMENT, SHARED["sample"], SHARED["channel"]], ids=str)
@@ -286,8 +286,8 @@ FLAT: dict[str, Callable[[Tensor], Tensor]] = {
 
 @pytest.mark.parametrize("way", FLAT.values(), ids=FLAT)
 def test_maps_that_share_a_number_are_lost_where_they_are_flattened_and_moved(way: Callable[[Tensor], Tensor]):
-    assert agrees(followed(at_the_mean(way), "dropout", ELEMENT), at_the_mean(way), "dropout", ELEMENT)
-    assert followed(at_the_mean(way), "dropout", SHARED["channel"]) == Local(None, None, common=False)
+    assert agrees(followed(noisy(way), "dropout", ELEMENT), noisy(way), "dropout", ELEMENT)
+    assert followed(noisy(way), "dropout", SHARED["channel"]) == Local(None, None, common=False)
 
 
 OF_ONE_LAYER = [name for name in FOLLOWED if name.startswith("convolution, ")]
@@ -295,14 +295,14 @@ OF_ONE_LAYER = [name for name in FOLLOWED if name.startswith("convolution, ")]
 
 @pytest.mark.parametrize("name", OF_ONE_LAYER)
 def test_what_the_paper_sees_of_a_layer_stays_with_its_noise(name: str):
-    plain = followed(at_the_mean(convolved), "dropout", ELEMENT).linear
+    plain = followed(noisy(convolved), "dropout", ELEMENT).linear
     assert plain is not None
-    assert followed(at_the_mean(FOLLOWED[name]), "dropout", ELEMENT).linear == plain
+    assert followed(noisy(FOLLOWED[name]), "dropout", ELEMENT).linear == plain
 
 
 @pytest.mark.parametrize("name", sorted(MOVED))
 def test_where_maps_that_share_a_number_are_moved_it_is_lost(name: str):
-    assert followed(at_the_mean(FOLLOWED[name]), "dropout", SHARED["channel"]) == Local(None, None, common=False)
+    assert followed(noisy(FOLLOWED[name]), "dropout", SHARED["channel"]) == Local(None, None, common=False)
 
 
 def test_where_samples_that_share_a_number_are_moved_it_is_lost():
@@ -311,5 +311,5 @@ def test_where_samples_that_share_a_number_are_moved_it_is_lost():
 
 @pytest.mark.parametrize("way", [*FOLLOWED.values(), *LOST.values()], ids=[*FOLLOWED, *LOST])
 def test_numbers_that_all_samples_share_are_lost_and_known_to_be_shared(way: Callable[[Tensor], Tensor]):
-    local = followed(at_the_mean(way), "dropout", SHARED["batch"])
+    local = followed(noisy(way), "dropout", SHARED["batch"])
     assert (local.added, local.common) == (None, True)

@@ -11,31 +11,12 @@ from torch.nn import functional
 from torchvision.ops import DropBlock2d, StochasticDepth, stochastic_depth
 
 from fullscale import doctor
-from fullscale.batchnorms import BatchNorm
+from tests.fullscale.doctor.spelled import Spelled
 
 examine: Any = doctor.examine  # figures that may be None are compared without asking
 
 NOT_A_FACTOR = "draws numbers that do not simply multiply the signal: they are not examined"
 KEEP, SIGMA = 0.7, 0.5
-
-
-class Spelled(nn.Module):
-    """Noise, perhaps a convolution, BN; `here` tells a function whether it trains, BN apart."""
-
-    def __init__(self, spelling, *, convolved: bool = False, **modules: nn.Module) -> None:
-        super().__init__()
-        self.spelling, self.here = spelling, nn.Identity()
-        self.bn: Any = nn.BatchNorm2d(4)
-        self.layer = nn.Conv2d(4, 4, 3) if convolved else nn.Identity()
-        for name, module in modules.items():
-            self.add_module(name, module)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.bn(self.layer(self.spelling(self, x)))
-
-    @property
-    def drawing(self) -> list[nn.Module]:
-        return [module for module in self.children() if not isinstance(module, BatchNorm)]
 
 
 def signal(samples: int = 48) -> Tensor:
