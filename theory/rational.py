@@ -33,11 +33,11 @@ class _Field:
     def __init__(self, expression: Expr) -> None:
         # A root comes after all that is under it, and before that in the ring: a remainder by its square has no square.
         unknowns = sorted(_unknowns(expression), key=lambda unknown: (_nesting(unknown), str(unknown)))
+        if expression.has(nan, zoo, oo, -oo) or any(map(is_zero, _bases_within(unknowns))):
+            raise ZeroDivisionError
         self.polynomials, *generators = ring([Dummy() for _ in unknowns], QQ)
         self.known: dict[Expr, Ratio] = {}
         self.squares: dict[Any, Any] = {}
-        if expression.has(nan, zoo, oo, -oo) or any(map(is_zero, _bases_within(unknowns))):
-            raise ZeroDivisionError
         for unknown, generator in zip(unknowns, reversed(generators), strict=True):
             self.known[unknown] = self._root(unknown, generator) if _is_root(unknown) else self._whole(generator)
 
