@@ -1,5 +1,6 @@
 """A layer as Eq. 10 sees it: read off the signal and the weights, and counted here patch by patch."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -97,5 +98,4 @@ def test_a_layer_of_one_unit_and_a_signal_that_never_varies_have_no_correlation(
 def test_a_layer_is_named_and_a_transposed_one_has_no_place_in_eq_10() -> None:
     named = [convolution(spread(5, 4, 3, 3)).linear("conv", X), FullyConnected(spread(3, 4)).linear("fc", X[..., 0, 0])]
     assert [linear and linear.name for linear in named] == ["conv", "fc"]
-    transposed = Convolution(spread(4, 5, 3, 3), [1, 1], [0, 0], [1, 1], True, [0, 0], 1)
-    assert transposed.linear("conv", X) is None
+    assert replace(convolution(spread(4, 5, 3, 3)), transposed=True).linear("conv", X) is None
