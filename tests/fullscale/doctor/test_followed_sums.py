@@ -148,3 +148,14 @@ def test_two_noises_on_one_signal_meet_behind_layers_of_their_own():
     one, two = arrived(lambda x, one, two: convolved(x * one) + convolved(x * two), MANY[0], MANY[1])
     assert agrees(one, lambda x, n: convolved(x * n), *MANY[0])
     assert agrees(two, lambda x, n: convolved(x * n), *MANY[1])
+
+
+def test_noise_that_came_over_a_signal_unseen_by_autograd_is_not_forgotten_where_uout_is_completed():
+    def way(x: Tensor, uout: Tensor, dropout: Tensor) -> Tensor:
+        product = x * uout
+        x.data.mul_(dropout)
+        return x + product
+
+    uout, dropout = arrived(way, ("uout", ELEMENT), MANY[0])
+    assert agrees(uout, lambda x, n: x + x * n, "uout", ELEMENT)
+    assert agrees(dropout, lambda x, n: x * n, *MANY[0])
