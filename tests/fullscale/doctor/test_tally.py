@@ -152,3 +152,12 @@ def test_a_layer_is_averaged_over_batches_unless_it_is_another_at_times():
         tally = tallied(*(given(("a", Local(by_channel(1, 1), linear))) for linear in linears))
         (way,) = tally.ways({"a": source("a")})
         assert way.linear == expected
+
+
+def test_the_same_noise_from_two_ways_adds_up_under_the_first_layer_and_is_common_if_either_is():
+    for one, other in ((True, False), (False, True), (True, True), (False, False)):
+        total = Local(by_channel(1, 2), LAYER, common=one) + Local(by_channel(3, 5), None, common=other)
+        assert total.added is not None
+        assert (total.added.tolist(), total.linear, total.common) == ([4, 7], LAYER, one or other)
+    assert (Local(None, LAYER) + Local(by_channel(1), None)).added is None
+    assert (Local(by_channel(1), LAYER) + Local(None, None)).added is None
